@@ -1,0 +1,256 @@
+"""The recipe: everything a training needs to know beyond its data, as one frozen value."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from striate.core.device import PRECISIONS
+from striate.core.errors import RecipeError, unknown_name
+from striate.core.files import write_text
+
+FITS = ("pad", "crop", "stretch")
+OPTIMIZERS = ("muon", "sgd", "adamw")
+SCHEDULES = ("one-cycle", "linear")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything a training needs beyond its data; prints, compares, and round-trips through TOML.
+
+    A field that is ``None`` is decided when training starts, from the data and the machine; the
+    recipe that a run keeps has the decisions written in (`striate.recipes.resolve`).
+
+    Args:
+        model: ``compact-small``, ``compact-medium``, ``compact-large`` or ``resnet18``; ``None``:
+            compact-medium up to 128 pixels, else resnet18.
+        size: side in pixels at which files are decoded; ``None``: as they are where all are alike and
+            at most 128 pixels, else 128.
+        fit: how a picture of another shape becomes a square: ``pad`` keeps all of it, ``crop`` fills
+            the square, ``stretch`` distorts.
+        validation: share of the training part held out for every choice, in (0, 0.5]; ``None``:
+            0.15, but at most 5,000 images. Unused where the data has a validation part.
+        epochs: passes over the training part, over 0; fractions are allowed.
+        minutes: training time, over 0; at most one of ``epochs`` and ``minutes``.
+        target: stop at this validation accuracy within the budget, in (0, 1).
+        batch: images a step, at least 1; ``None``: by the size of the training part.
+        optimizer: ``muon`` (filters by Muon, the rest by SGD), ``sgd`` or ``adamw``.
+        learning_rate: peak rate, over 0: of the filters under Muon, of everything otherwise.
+        other_rate: peak rate of what Muon leaves to SGD (biases, norms, the head).
+        weight_decay: decay of filter and head weights, decoupled, at least 0.
+        schedule: ``one-cycle`` (linear up, then down to 0) or ``linear`` (down to 0 from the start).
+        warmup: share of the budget in which one-cycle rises, in [0, 1).
+        label_smoothing: share of each label spread over all classes, in [0, 1).
+        flip: mirror images at random; ``None``: as the data allows (never for digits).
+        shift: largest random shift, pixels; ``None``: a fourteenth of the side.
+        precision: ``bfloat16`` or ``float32``; ``None``: bfloat16 where the hardware computes it.
+        seed: the one seed of everything random.
+
+    Raises:
+        RecipeError: where a value is out of range or unknown, naming the nearest.
+
+    >>> Recipe(epochs=3).batch is None
+    True
+    >>> Recipe(fit="crap")
+    Traceback (most recent call last):
+    striate.core.errors.RecipeError: there is no fit 'crap'; did you mean 'crop'? (there are: pad, crop, stretch)
+    """
+
+    model: str | None = None
+    size: int | None = None
+    fit: str = "pad"
+    validation: float | None = None
+    epochs: float | None = None
+    minutes: float | None = None
+    target: float | None = None
+    batch: int | None = None
+    optimizer: str = "muon"
+    learning_rate: float | None = None
+    other_rate: float | None = None
+    weight_decay: float | None = None
+    schedule: str = "one-cycle"
+    warmup: float = 0.1
+    label_smoothing: float = 0.1
+    flip: bool | None = None
+    shift: int | None = None
+    precision: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        _check_choice("fit", self.fit, FITS)
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _check_choice("schedule", self.schedule, SCHEDULES)
+        if self.precision is not None:
+            _check_choice("precision", self.precision, PRECISIONS)
+        if self.epochs is not None and self.minutes is not None:
+            raise RecipeError(
+                f"epochs={self.epochs:g} and minutes={self.minutes:g} are two budgets; give one of them"
+            )
+        for name, low, high, low_open, high_open in _RANGES:
+            _check_range(name, getattr(self, name), low, high, low_open, high_open)
+
+    def changed(self, **changes: Any) -> Recipe:
+        """Copy the recipe with some fields changed.
+
+        Args:
+            changes: fields and their new values. A new budget replaces the old one.
+
+        Returns:
+            The new recipe.
+
+        Raises:
+            RecipeError: for a field that does not exist (naming the nearest) or a value out of range.
+
+        >>> Recipe(epochs=3).changed(minutes=2).epochs is None
+        True
+        """
+        names = [field.name for field in fields(self)]
+        for name in changes:
+            if name not in names:
+                raise RecipeError(unknown_name("recipe field", name, names))
+        if changes.get("minutes") is not None and "epochs" not in changes:
+            changes["epochs"] = None
+        if changes.get("epochs") is not None and "minutes" not in changes:
+            changes["minutes"] = None
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the fields that are decided, by name.
+
+        Returns:
+            A dictionary of plain values, without those that are ``None``.
+        """
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """Make a recipe from fields by name; what is absent keeps its default.
+
+        Args:
+            values: fields and values, as from a TOML file.
+
+        Returns:
+            The recipe.
+
+        Raises:
+            RecipeError: for a field that does not exist or a value out of range.
+        """
+        return cls().changed(**values)
+
+    def to_toml(self) -> str:
+        """Write the decided fields as TOML.
+
+        Returns:
+            The text of a recipe file.
+
+        >>> Recipe.from_toml(Recipe(epochs=3, flip=False).to_toml()) == Recipe(epochs=3, flip=False)
+        True
+        """
+        import tomli_w
+
+        return tomli_w.dumps(self.to_dict())
+
+    @classmethod
+    def from_toml(cls, text: str) -> Recipe:
+        """Read a recipe from the text of a TOML file.
+
+        Args:
+            text: TOML with recipe fields at its top level.
+
+        Returns:
+            The recipe.
+
+        Raises:
+            RecipeError: where the text is no TOML or its fields are unknown or out of range.
+        """
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"the recipe is not TOML: {error}") from error
+        return cls.from_dict(values)
+
+    def save(self, path: Path | str) -> None:
+        """Write the recipe to a TOML file, atomically.
+
+        Args:
+            path: the file to be made or replaced.
+        """
+        write_text(path, self.to_toml())
+
+    @classmethod
+    def load(cls, path: Path | str) -> Recipe:
+        """Read a recipe from a TOML file.
+
+        Args:
+            path: a file written by `save` or by hand.
+
+        Returns:
+            The recipe.
+
+        Raises:
+            RecipeError: where there is no such file, it is no TOML text, or its fields are wrong.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"cannot read the recipe {path}: {error}") from error
+        return cls.from_toml(text)
+
+
+# name, lowest, highest, lowest is excluded, highest is excluded
+_RANGES: tuple[tuple[str, float, float, bool, bool], ...] = (
+    ("size", 4, 4096, False, False),
+    ("validation", 0, 0.5, True, False),
+    ("epochs", 0, 1e6, True, False),
+    ("minutes", 0, 1e6, True, False),
+    ("target", 0, 1, True, True),
+    ("batch", 1, 1e6, False, False),
+    ("learning_rate", 0, 1e3, True, False),
+    ("other_rate", 0, 1e3, True, False),
+    ("weight_decay", 0, 10, False, False),
+    ("warmup", 0, 1, False, True),
+    ("label_smoothing", 0, 1, False, True),
+    ("shift", 0, 4096, False, False),
+    ("seed", 0, 2**63 - 1, False, False),
+)
+
+_INTEGERS = ("size", "batch", "shift", "seed")
+_STRINGS = ("model", "fit", "optimizer", "schedule", "precision")
+_REQUIRED = ("fit", "optimizer", "schedule", "warmup", "label_smoothing", "seed")
+
+
+def _check_types(recipe: Recipe) -> None:
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        if value is None and field.name not in _REQUIRED:
+            continue
+        if field.name in _STRINGS:
+            fits, kind = isinstance(value, str), "a name"
+        elif field.name == "flip":
+            fits, kind = isinstance(value, bool), "true or false"
+        elif field.name in _INTEGERS:
+            fits, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+        else:
+            fits, kind = isinstance(value, int | float) and not isinstance(value, bool), "a number"
+        if not fits:
+            raise RecipeError(f"{field.name} is {value!r}, where {kind} is wanted")
+
+
+def _check_choice(name: str, value: str, options: tuple[str, ...]) -> None:
+    if value not in options:
+        raise RecipeError(unknown_name(name, value, options))
+
+
+def _check_range(
+    name: str, value: float | None, low: float, high: float, low_open: bool, high_open: bool
+) -> None:
+    if value is None:
+        return
+    inside = (low < value if low_open else low <= value) and (value < high if high_open else value <= high)
+    if not inside:  # a NaN is inside nothing
+        left, right = "(" if low_open else "[", ")" if high_open else "]"
+        raise RecipeError(f"{name} is {value:g}, which is not in {left}{low:g}, {high:g}{right}")

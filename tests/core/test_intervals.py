@@ -1,0 +1,53 @@
+"""Wilson intervals against SciPy's, published figures and what an interval must be."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from striate.core.intervals import wilson
+
+
+@st.composite
+def shares(draw):
+    trials = draw(st.integers(1, 100_000))
+    return draw(st.integers(0, trials)), trials
+
+
+@given(shares(), st.floats(0.5, 0.999))
+def test_it_agrees_with_scipy(share, confidence):
+    theirs = binomtest(*share).proportion_ci(confidence, method="wilson")
+    assert wilson(*share, confidence=confidence) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+# Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_it_agrees_with_published_figures(successes, trials, low, high):
+    assert wilson(successes, trials) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(shares())
+def test_it_holds_the_share_and_stays_within_zero_and_one(share):
+    low, high = wilson(*share)
+    assert 0 <= low <= share[0] / share[1] + 1e-12
+    assert share[0] / share[1] - 1e-12 <= high <= 1
+
+
+@given(shares())
+def test_failures_mirror_successes(share):
+    low, high = wilson(*share)
+    assert wilson(share[1] - share[0], share[1]) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "confidence"),
+    [(0, 0, 0.95), (-1, 5, 0.95), (6, 5, 0.95), (1, 5, 0), (1, 5, 1), (1, 5, math.nan)],
+)
+def test_what_is_no_share_is_refused(successes, trials, confidence):
+    with pytest.raises(ValueError, match="is not"):
+        wilson(successes, trials, confidence=confidence)
