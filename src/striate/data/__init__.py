@@ -1,0 +1,23 @@
+"""Sources of images: named sets, folders, archives, tables and arrays, as uint8 splits with labels.
+
+Nothing here imports torch, except the device-resident batches and augmentation where they are used.
+"""
+
+from __future__ import annotations
+
+from striate.data.dataset import Dataset, Rejected, Split
+from striate.data.decoding import decode_image
+from striate.data.folders import image_files
+from striate.data.opening import open_dataset, open_split
+from striate.data.preparing import prepare_image
+
+__all__ = [
+    "Dataset",
+    "Rejected",
+    "Split",
+    "decode_image",
+    "image_files",
+    "open_dataset",
+    "open_split",
+    "prepare_image",
+]

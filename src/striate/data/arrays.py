@@ -1,0 +1,202 @@
+"""Read images and labels from arrays in memory and from .npz files, checking all that can be wrong."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from striate.core.errors import DataError
+from striate.data.assembling import Collection
+from striate.data.dataset import Labels, Pixels
+from striate.data.listing import class_order
+from striate.data.preparing import to_uint8
+
+_PART_KEYS = (
+    ("train", ("x_train", "train_images", "X_train"), ("y_train", "train_labels", "Y_train")),
+    ("validation", ("x_val", "val_images", "x_validation", "X_val"), ("y_val", "val_labels", "y_validation")),
+    ("test", ("x_test", "test_images", "X_test"), ("y_test", "test_labels", "Y_test")),
+    ("all", ("images", "x", "X"), ("labels", "y", "Y")),
+)
+
+
+def collect_npz(path: Path) -> Collection:
+    """Read a .npz file of images and labels.
+
+    Args:
+        path: a file with ``x_train, y_train`` and perhaps ``x_val, y_val``, ``x_test, y_test``; or with
+            ``images, labels``; and perhaps ``classes``, the names of the integer labels.
+
+    Returns:
+        Its images.
+
+    Raises:
+        DataError: where it is no .npz, holds Python objects, or its arrays are not images and labels.
+    """
+    try:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} is no .npz file, but one array; save images and labels with numpy.savez")
+        with file:
+            return _collect(file, path.stem, str(path))
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        if "pickle" in str(error).lower() or "object arrays" in str(error).lower():
+            raise DataError(
+                f"{path} holds Python objects, which can run code when read; save plain arrays of numbers"
+            ) from error
+        raise DataError(f"{path} is no .npz file, or is damaged: {error}") from error
+    except (OSError, MemoryError, SyntaxError, TypeError, OverflowError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+
+
+def collect_arrays(images: Any, labels: Any) -> Collection:
+    """Take images and labels in memory.
+
+    Args:
+        images: array or tensor of shape (N, H, W), (N, H, W, C) or (N, C, H, W).
+        labels: N whole numbers or names.
+
+    Returns:
+        A copy of them as a collection.
+
+    Raises:
+        DataError: where they are not images and labels, or not of one length.
+
+    >>> collect_arrays(np.zeros((2, 8, 8), np.uint8), ["cat", "ant"]).classes
+    ('ant', 'cat')
+    """
+    return _collect({"images": images, "labels": labels}, "arrays", None)
+
+
+def to_images(array: Any, name: str, notes: list[str]) -> Pixels:
+    """Bring an array of images to uint8 (N, C, H, W).
+
+    Args:
+        array: (N, H, W), (N, H, W, C) or (N, C, H, W); uint8, whole numbers in 0..255 or float in [0, 1].
+        name: what it is called in an error.
+        notes: what is decided where both orders fit is appended here.
+
+    Returns:
+        The images; not a copy where they are so already.
+
+    Raises:
+        DataError: for another shape, dtype or range.
+
+    >>> to_images(np.ones((5, 8, 8, 3)), "x", []).shape
+    (5, 3, 8, 8)
+    """
+    array = _numpy(array)
+    what = f"{name} of shape {array.shape} and dtype {array.dtype}"
+    if array.dtype.kind not in "uif":
+        raise DataError(f"{what} holds no images: uint8, or float in [0, 1], is wanted")
+    if array.ndim == 3:
+        array = array[:, None]
+    elif array.ndim == 4:
+        first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
+        if first and last:
+            notes.append(f"{name} of shape {array.shape} is taken to have its channels last")
+        if last:
+            array = array.transpose(0, 3, 1, 2)
+        elif not first:
+            raise DataError(f"{what} has neither 1 nor 3 channels; (N, H, W, C) or (N, C, H, W) is wanted")
+    else:
+        raise DataError(f"{what} holds no images; (N, H, W), (N, H, W, C) or (N, C, H, W) is wanted")
+    if array.size == 0:
+        raise DataError(f"{what} is empty")
+    if array.dtype.kind in "ui" and array.dtype != np.uint8:
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > 255:
+            raise DataError(f"{what} has values from {low} to {high}, where whole numbers are in 0 to 255")
+        array = array.astype(np.uint8)
+    return np.ascontiguousarray(to_uint8(array, what))
+
+
+def _collect(arrays: Any, name: str, source: str | None) -> Collection:
+    notes: list[str] = []
+    found = []
+    for part, image_keys, label_keys in _PART_KEYS:
+        images_key = next((key for key in image_keys if key in arrays), None)
+        labels_key = next((key for key in label_keys if key in arrays), None)
+        if images_key is None or labels_key is None:
+            if images_key != labels_key:
+                raise DataError(f"{source} has {images_key or labels_key} without its {_partner(images_key)}")
+            continue
+        images = to_images(arrays[images_key], images_key, notes)
+        labels = _check_labels(arrays[labels_key], labels_key, images_key, len(images))
+        found.append((part, images, labels))
+    if not found:
+        raise DataError(
+            f"{source} has the arrays {', '.join(arrays)}, where x_train and y_train, or images and labels, "
+            "are wanted"
+        )
+    shapes = {images.shape[1:] for _, images, _ in found}
+    if len(shapes) > 1:
+        raise DataError(f"the parts of {source} have images of unlike shapes: {sorted(shapes)}")
+    if any(part == "train" for part, _, _ in found):
+        found = [item for item in found if item[0] != "all"]
+    classes, indices = _index([labels for _, _, labels in found], arrays)
+    return Collection(
+        name=name,
+        source=source,
+        images=np.concatenate([images for _, images, _ in found]),
+        labels=indices,
+        parts=np.concatenate([np.full(len(images), part) for part, images, _ in found]),
+        classes=classes,
+        notes=tuple(notes),
+    )
+
+
+def _partner(images_key: str | None) -> str:
+    return "images" if images_key is None else "labels"
+
+
+def _check_labels(values: Any, name: str, images_name: str, length: int) -> npt.NDArray[Any]:
+    labels = _numpy(values)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    what = f"{name} of shape {labels.shape} and dtype {labels.dtype}"
+    if labels.ndim != 1:
+        raise DataError(f"{what} holds no labels; one whole number or name for each image is wanted")
+    if labels.dtype.kind == "f":
+        if not np.isfinite(labels).all() or (labels != np.floor(labels)).any():
+            raise DataError(f"{what} has values that are no whole numbers")
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind == "O" and all(isinstance(value, str) for value in labels):
+        labels = labels.astype(str)
+    if labels.dtype.kind not in "uiUb":
+        raise DataError(f"{what} holds no labels; whole numbers or names are wanted")
+    if len(labels) != length:
+        raise DataError(f"{images_name} has {length} images but {name} has {len(labels)} labels")
+    return labels.astype(np.int64) if labels.dtype.kind == "b" else labels
+
+
+def _index(labels: list[npt.NDArray[Any]], arrays: Any) -> tuple[tuple[str, ...], Labels]:
+    if len({values.dtype.kind == "U" for values in labels}) > 1:
+        raise DataError("the labels of one part are names and those of another numbers")
+    values = np.concatenate(labels)
+    if "classes" in arrays and values.dtype.kind != "U":
+        names = tuple(str(name) for name in np.asarray(arrays["classes"]).ravel())
+        low, high = int(values.min()), int(values.max())
+        if len(set(names)) < len(names):
+            raise DataError("classes names a class twice")
+        if low < 0 or high >= len(names):
+            raise DataError(f"the labels are {low} to {high}, but classes has {len(names)} names")
+        return names, values.astype(np.int64)
+    texts, inverse = np.unique(values, return_inverse=True)
+    found = [str(text) for text in texts.tolist()]
+    names = class_order(found)
+    position = {name: index for index, name in enumerate(names)}
+    return names, np.array([position[name] for name in found], np.int64)[inverse]
+
+
+def _numpy(values: Any) -> npt.NDArray[Any]:
+    if hasattr(values, "detach") and hasattr(values, "cpu"):  # a torch tensor, without importing torch
+        values = values.detach().cpu().numpy()
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # lists of unlike lengths
+        raise DataError(f"the images or labels are no array: {error}") from error

@@ -1,0 +1,222 @@
+"""Turn a collection of decoded images into a Dataset: order the classes, hold out, note what is odd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from striate.core.errors import DataError
+from striate.data.dataset import Dataset, Labels, Pixels, Rejected, Split
+from striate.data.listing import class_order, counted
+from striate.data.splitting import hold_out
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """Decoded images of one source, in one array, before they are divided.
+
+    Args:
+        name: the dataset's name.
+        source: what can be opened again, or ``None``.
+        images: uint8 of shape (N, C, H, W); its rows are moved in place when it is divided.
+        labels: index of each image's class in ``classes``, of shape (N,).
+        parts: ``train``, ``validation``, ``test`` or ``all`` of each image, of shape (N,).
+        classes: names of all classes that occur or may, in order.
+        names: where each image came from, or ``None``.
+        rejected: files that could not be read.
+        notes: what was noticed.
+        flip: whether an image means the same when mirrored.
+        fit: how the images were fitted.
+        fill: colour of their padding.
+    """
+
+    name: str
+    source: str | None
+    images: Pixels
+    labels: Labels
+    parts: npt.NDArray[np.str_]
+    classes: tuple[str, ...]
+    names: tuple[str, ...] | None = None
+    rejected: tuple[Rejected, ...] = ()
+    notes: tuple[str, ...] = ()
+    flip: bool = True
+    fit: str = "pad"
+    fill: tuple[int, ...] | None = None
+
+
+def assemble(collection: Collection, *, validation: float | None, seed: int) -> Dataset:
+    """Divide a collection into train, validation and test.
+
+    The classes are those with a training image. A validation part of the source is used as it is.
+
+    Args:
+        collection: the images; its array is reordered in place and the splits are views of it.
+        validation: share to hold out where the source has no validation part; ``None``: the default.
+        seed: what the hold-out follows from.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        DataError: where there is no training image, one class only, or nothing can be held out.
+    """
+    notes = list(collection.notes)
+    in_train = np.isin(collection.parts, ("train", "all"))
+    if not in_train.any():
+        raise DataError(f"{collection.name} has no image to train on{_blame(collection.rejected)}")
+    classes, mapping = _choose_classes(collection, in_train, notes)
+    labels = mapping[collection.labels]
+    rows = {
+        "train": np.flatnonzero(in_train),
+        "validation": _known_rows(collection, "validation", labels, notes),
+        "test": _known_rows(collection, "test", labels, notes),
+    }
+    if len(rows["validation"]) == 0:
+        kept, held = hold_out(labels[rows["train"]], share=validation, seed=seed)
+        rows["train"], rows["validation"] = rows["train"][kept], rows["train"][held]
+    for part in ("validation", "test"):
+        if len(rows[part]):
+            _note_absent(part, labels[rows[part]], classes, notes)
+    _note_single(labels[rows["train"]], labels[rows["validation"]], classes, notes)
+    fill = collection.fill or mean_colour(collection.images, rows["train"])
+    splits = _divide(collection, labels, [rows["train"], rows["validation"], rows["test"]])
+    return Dataset(
+        name=collection.name,
+        source=collection.source,
+        classes=classes,
+        train=splits[0],
+        validation=splits[1],
+        test=splits[2] if len(rows["test"]) else None,
+        rejected=collection.rejected,
+        notes=tuple(notes),
+        flip=collection.flip,
+        fit=collection.fit,
+        fill=fill,
+    )
+
+
+def mean_colour(images: Pixels, rows: Labels) -> tuple[int, ...]:
+    """Give the mean of each channel over some images, rounded.
+
+    Args:
+        images: uint8 of shape (N, C, H, W).
+        rows: which of them.
+
+    Returns:
+        One value in 0 to 255 per channel.
+
+    >>> mean_colour(np.full((2, 3, 4, 4), 7, np.uint8), np.array([0, 1]))
+    (7, 7, 7)
+    """
+    total = np.zeros(images.shape[1])
+    for start in range(0, len(rows), 1024):
+        total += images[rows[start : start + 1024]].sum(axis=(0, 2, 3), dtype=np.float64)
+    count = len(rows) * images.shape[2] * images.shape[3]
+    return tuple(round(value / count) for value in total.tolist())
+
+
+def _choose_classes(
+    collection: Collection, in_train: npt.NDArray[np.bool_], notes: list[str]
+) -> tuple[tuple[str, ...], Labels]:
+    present = np.zeros(len(collection.classes), bool)
+    present[np.unique(collection.labels[in_train])] = True
+    chosen = tuple(name for name, here in zip(collection.classes, present, strict=True) if here)
+    if len(chosen) == 1:
+        raise DataError(
+            f"{collection.name} has images of one class only, '{chosen[0]}'; two or more are needed"
+            + _blame(collection.rejected)
+        )
+    lost = [collection.classes[i] for i in np.setdiff1d(np.arange(len(present)), collection.labels)]
+    if lost:
+        notes.append(f"left out for want of a readable image: {listed(lost, 'class')}")
+    mapping = np.full(len(collection.classes), -1, dtype=np.int64)
+    mapping[present] = np.arange(len(chosen))
+    return chosen, mapping
+
+
+def _known_rows(collection: Collection, part: str, labels: Labels, notes: list[str]) -> Labels:
+    here = collection.parts == part
+    unknown = here & (labels < 0)
+    if unknown.any():
+        names = class_order(collection.classes[label] for label in np.unique(collection.labels[unknown]))
+        notes.append(
+            f"the {part} part has {counted(int(unknown.sum()), 'image')} of classes that training does not "
+            f"have, left out: {listed(names, 'class')}"
+        )
+    return np.flatnonzero(here & (labels >= 0))
+
+
+def _note_absent(part: str, labels: Labels, classes: tuple[str, ...], notes: list[str]) -> None:
+    absent = [classes[i] for i in np.setdiff1d(np.arange(len(classes)), labels)]
+    if absent:
+        notes.append(f"the {part} part has no image of {listed(absent, 'class')}")
+
+
+def _note_single(train: Labels, validation: Labels, classes: tuple[str, ...], notes: list[str]) -> None:
+    counts = np.bincount(train, minlength=len(classes))
+    absent = np.bincount(validation, minlength=len(classes)) == 0
+    single = [name for name, one in zip(classes, (counts == 1) & absent, strict=True) if one]
+    if single:
+        notes.append(f"one image only, so nothing to validate on: {listed(single, 'class')}")
+
+
+def listed(names: Sequence[str], noun: str) -> str:
+    """List names for a sentence, the first five of them.
+
+    Args:
+        names: at least one.
+        noun: what they are, in the singular.
+
+    Returns:
+        Such as ``classes 'ant', 'bee'``.
+
+    >>> listed(["ant", "bee"], "class"), listed(["ant"], "class")
+    ("classes 'ant', 'bee'", "class 'ant'")
+    """
+    plural = f"{noun}es" if len(names) > 1 else noun
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{plural} {', '.join(repr(name) for name in names[:5])}{more}"
+
+
+def _blame(rejected: tuple[Rejected, ...]) -> str:
+    if not rejected:
+        return ""
+    first = rejected[0]
+    return f" ({counted(len(rejected), 'file')} could not be read, the first {first.name!r}: {first.reason})"
+
+
+def _divide(collection: Collection, labels: Labels, rows: list[Labels]) -> list[Split]:
+    order = np.concatenate(rows)
+    images = collection.images
+    rest = np.setdiff1d(np.arange(len(images), dtype=np.int64), order)
+    _permute(images, np.concatenate([order, rest]))
+    splits = []
+    start = 0
+    for part in rows:
+        view = images[start : start + len(part)]
+        if isinstance(images, np.memmap):
+            view.flags.writeable = False
+        names = None if collection.names is None else tuple(collection.names[row] for row in part)
+        splits.append(Split(view, labels[part], names))
+        start += len(part)
+    return splits
+
+
+def _permute(images: Pixels, order: Labels) -> None:
+    # In place, along the cycles: a set that nearly fills the memory is not copied.
+    sources = order.tolist()
+    done = bytearray(len(sources))
+    for start, source in enumerate(sources):
+        if done[start] or source == start:
+            continue
+        held = images[start].copy()
+        row = start
+        while sources[row] != start:
+            images[row] = images[sources[row]]
+            done[row] = 1
+            row = sources[row]
+        images[row] = held
+        done[row] = 1

@@ -1,0 +1,109 @@
+"""What a source of images becomes: splits of uint8 images with labels, class names and a content hash."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+Labels: TypeAlias = npt.NDArray[np.int64]
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of a dataset: images and the index of each one's class.
+
+    Args:
+        images: uint8 of shape (N, C, H, W); may be a read-only memory map.
+        labels: int64 of shape (N,).
+        names: where each image came from, for lists and pictures; ``None`` for arrays.
+
+    >>> len(Split(np.zeros((2, 1, 8, 8), np.uint8), np.array([0, 1])))
+    2
+    """
+
+    images: Pixels
+    labels: Labels
+    names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file that was left out, and why.
+
+    >>> Rejected("cats/3.jpg", "the file is empty").reason
+    'the file is empty'
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images to learn from, split into parts that never mix.
+
+    Args:
+        name: short name, such as ``fashion-mnist`` or the folder's name.
+        source: what `open_dataset` can open again; ``None`` for arrays in memory.
+        classes: names of the classes; a label is an index into them.
+        train: what is learnt from.
+        validation: what every choice is made on.
+        test: what is read once at the end; ``None`` where the source has no such part.
+        rejected: files that could not be read.
+        notes: what was decided or noticed, one sentence each.
+        flip: whether an image means the same when mirrored.
+        fit: how images of another shape become the dataset's: ``pad``, ``crop`` or ``stretch``.
+        fill: colour of padding, a uint8 value per channel: the mean colour of the training part.
+    """
+
+    name: str
+    source: str | None
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split | None
+    rejected: tuple[Rejected, ...] = ()
+    notes: tuple[str, ...] = ()
+    flip: bool = True
+    fit: str = "pad"
+    fill: tuple[int, ...] = (0,)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of every image, pixels."""
+        return int(self.train.images.shape[2]), int(self.train.images.shape[3])
+
+    @property
+    def channels(self) -> int:
+        """Channels of every image: 1 for grey, 3 for colour."""
+        return int(self.train.images.shape[1])
+
+    @property
+    def dims(self) -> int:
+        """Spatial dimensions of an image: 2."""
+        return self.train.images.ndim - 2
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the content: classes, pixels and labels of every part, not names or paths."""
+        digest = hashlib.blake2b(repr(self.classes).encode("utf-8", "backslashreplace"), digest_size=16)
+        for part in (self.train, self.validation, self.test):
+            if part is None:
+                digest.update(b"absent")
+                continue
+            digest.update(repr(part.images.shape).encode())
+            digest.update(np.ascontiguousarray(part.labels, dtype="<i8").data)
+            for start in range(0, len(part), 4096):
+                digest.update(np.ascontiguousarray(part.images[start : start + 4096]).data)
+        return digest.hexdigest()

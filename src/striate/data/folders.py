@@ -1,0 +1,220 @@
+"""Find images in folders: ``root/<class>/*`` and ``root/{train,val,test}/<class>/*``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from striate.core.errors import DataError
+from striate.data.dataset import Rejected
+from striate.data.decoding import SUFFIXES
+from striate.data.listing import LabelledFile, Listing, counted, open_binary, readable
+
+PART_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+LAYOUTS = "root/<class>/<image> or root/{train,val,test}/<class>/<image>"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file somewhere under a root: its path's components, and how to open it."""
+
+    parts: tuple[str, ...]
+    open: Callable[[], BinaryIO]
+
+
+def scan_folder(root: Path) -> Listing:
+    """List the images under a folder with their classes and parts.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        The images in the order of their names.
+
+    Raises:
+        DataError: where the folder cannot be read or has no images in class folders.
+    """
+    paths, rejected = walk(root)
+    entries = [Entry(path.relative_to(root).parts, partial(open_binary, path)) for path in paths]
+    listing = arrange(entries, str(root))
+    return Listing(listing.files, (*rejected, *listing.rejected), listing.notes)
+
+
+def image_files(path: Path | str) -> list[Path]:
+    """List the image files under a folder, or give the one file.
+
+    Args:
+        path: a file, whatever its name, or a folder, searched with all its folders.
+
+    Returns:
+        Paths in order; hidden files and folders, and files with other names than images have, left out.
+
+    Raises:
+        DataError: where there is no such path or the folder cannot be read.
+
+    >>> image_files("nowhere.png")
+    Traceback (most recent call last):
+    striate.core.errors.DataError: there is no file or folder 'nowhere.png'
+    """
+    path = Path(path)
+    if os.path.isfile(path):
+        return [path]
+    if not os.path.isdir(path):
+        raise DataError(f"there is no file or folder {str(path)!r}")
+    found, _ = walk(path)
+    return [file for file in found if kind_of(file.relative_to(path).parts) == "image"]
+
+
+def walk(root: Path) -> tuple[list[Path], list[Rejected]]:
+    """List the regular files under a folder, each folder once however many links lead to it.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        Paths in order, and the folders that cannot be read. Hidden folders are not entered.
+
+    Raises:
+        DataError: where the root itself cannot be read.
+    """
+    found: list[Path] = []
+    rejected: list[Rejected] = []
+    seen: set[tuple[int, int]] = set()
+    waiting, linked = [root], list[Path]()
+    while waiting or linked:
+        # Linked folders come last, so that a folder is found under its own name, not a link's.
+        folder = waiting.pop() if waiting else linked.pop(0)
+        try:
+            identity = folder.stat()
+            if (identity.st_dev, identity.st_ino) in seen:
+                continue
+            seen.add((identity.st_dev, identity.st_ino))
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            reason = f"the folder cannot be read: {error.strerror or error}"
+            if folder == root:
+                raise DataError(f"{root}: {reason}") from error
+            rejected.append(Rejected(readable(folder.relative_to(root).as_posix()), reason))
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if _is(entry.is_dir):
+                if not entry.name.startswith("."):
+                    (linked if entry.is_symlink() else waiting).append(path)
+            elif _is(entry.is_file):  # not sockets, pipes and devices, which could block for ever
+                found.append(path)
+            elif entry.is_symlink() and path.suffix.lower() in SUFFIXES:
+                name = readable(path.relative_to(root).as_posix())
+                rejected.append(Rejected(name, "the link leads nowhere"))
+    return sorted(found), sorted(rejected, key=lambda item: item.name)
+
+
+def arrange(entries: Iterable[Entry], root: str) -> Listing:
+    """Read classes and parts off the paths of files.
+
+    Args:
+        entries: the files of a folder or archive, in order.
+        root: what the source is called in an error.
+
+    Returns:
+        The images among them.
+
+    Raises:
+        DataError: where no image lies in a class folder.
+    """
+    notes: list[str] = []
+    kinds = [(entry, kind_of(entry.parts)) for entry in entries]
+    images = [entry for entry, kind in kinds if kind == "image"]
+    other = sum(kind == "other" for _, kind in kinds)
+    if other:
+        notes.append(f"{counted(other, 'file')} that are no images left out" if other > 1 else _ONE_OTHER)
+    if not images:
+        raise DataError(f"{root} has no images ({', '.join(sorted(SUFFIXES))}); what works is {LAYOUTS}")
+    depth = _common_depth(images)
+    if depth:
+        notes.append(f"the classes are looked for in {readable('/'.join(images[0].parts[:depth]))!r}")
+    by_part = _has_parts([entry.parts[depth:] for entry in images])
+    files = _label(images, depth, by_part, notes)
+    if not files:
+        raise DataError(f"{root} has images but no class folders; what works is {LAYOUTS}")
+    return Listing(tuple(files), (), tuple(notes))
+
+
+_ONE_OTHER = "1 file that is no image left out"
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a loop of links
+        return False
+
+
+def kind_of(parts: Sequence[str]) -> str:
+    """Say whether a path names an image, another file, or something hidden.
+
+    Args:
+        parts: the components of a path.
+
+    Returns:
+        ``image``, ``other`` or ``hidden``.
+
+    >>> kind_of(("cats", "1.png")), kind_of(("cats", "Thumbs.db")), kind_of((".git", "1.png"))
+    ('image', 'other', 'hidden')
+    """
+    if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+        return "hidden"
+    return "image" if PurePosixPath(parts[-1]).suffix.lower() in SUFFIXES else "other"
+
+
+def _common_depth(images: Sequence[Entry]) -> int:
+    """Count the folders that hold everything, as an archive of one folder has, above the classes."""
+    depth = 0
+    while all(len(entry.parts) >= depth + 3 for entry in images):
+        top = {entry.parts[depth] for entry in images}
+        if len(top) > 1 or top.pop().lower() in PART_NAMES:
+            break
+        depth += 1
+    return depth
+
+
+def _has_parts(paths: Sequence[tuple[str, ...]]) -> bool:
+    tops = {path[0].lower() for path in paths if len(path) >= 3}
+    parts = {PART_NAMES[top] for top in tops if top in PART_NAMES}
+    return bool(tops) and (tops <= PART_NAMES.keys() or ("train" in parts and len(parts) > 1))
+
+
+def _label(images: Sequence[Entry], depth: int, by_part: bool, notes: list[str]) -> list[LabelledFile]:
+    files = []
+    loose, strange = 0, set()
+    for entry in images:
+        parts = entry.parts[depth:]
+        part = PART_NAMES.get(parts[0].lower(), "") if by_part else "all"
+        inner = parts[1:] if by_part else parts
+        if not part:
+            strange.add(parts[0])
+        elif len(inner) < 2:
+            loose += 1
+        else:
+            name = readable("/".join(entry.parts))
+            files.append(LabelledFile(name, readable(inner[0]), part, entry.open))
+    if loose:
+        notes.append(f"{counted(loose, 'image')} outside of any class folder left out")
+    if strange:
+        names = ", ".join(repr(readable(name)) for name in sorted(strange))
+        notes.append(f"not one of train, val and test, so left out: {names}")
+    return files

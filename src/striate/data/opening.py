@@ -1,0 +1,183 @@
+"""Open any source of images: a named set, a folder, an archive, a CSV or .npz file, or arrays."""
+
+from __future__ import annotations
+
+from functools import partial
+from os import PathLike
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from striate.core.errors import DataError, unknown_name
+from striate.core.events import OnEvent, ignore
+from striate.core.recipe import FITS
+from striate.data.assembling import Collection, assemble, listed
+from striate.data.dataset import PARTS, Dataset, Rejected, Split
+from striate.data.listing import counted
+from striate.data.pictures import Size
+from striate.data.refitting import refit
+from striate.data.sources import Wanted, collect, take_rows
+from striate.data.splitting import check_share
+
+Source: TypeAlias = "str | PathLike[str] | tuple[Any, Any] | Dataset"
+
+
+class Like(Protocol):
+    """What a trained model tells of the images that it takes."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the model's outputs."""
+
+    @property
+    def size(self) -> Size:
+        """Height and width, pixels."""
+
+    @property
+    def channels(self) -> int:
+        """1 or 3."""
+
+    @property
+    def fit(self) -> str:
+        """``pad``, ``crop`` or ``stretch``."""
+
+    @property
+    def fill(self) -> tuple[int, ...]:
+        """Colour of the padding, a uint8 value per channel."""
+
+
+def open_dataset(
+    source: Source,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    fit: str = "pad",
+    validation: float | None = None,
+    seed: int = 0,
+    on_event: OnEvent = ignore,
+) -> Dataset:
+    """Open a source of images as a dataset with a train, a validation and perhaps a test part.
+
+    Args:
+        source: a named set such as ``fashion-mnist``; the path of a folder, archive (.zip, .tar,
+            .tar.gz, ...), .csv or .npz; a pair of arrays (images, labels); or a Dataset, given back.
+        size: side in pixels of the square that images become; ``None``: arrays and named sets as they
+            are; files as they are where all are alike and at most 128, else a square of 128, or of the
+            median shorter side where that is less.
+        channels: 1 or 3; ``None``: 3 where any image has colour.
+        fit: how an image of another shape fits: ``pad``, ``crop`` or ``stretch``.
+        validation: share of the training part to hold out, in (0, 0.5], where the source has no
+            validation part; ``None``: 0.15, but at most 5,000 images.
+        seed: what the hold-out follows from.
+        on_event: told of the progress.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        DataError: where the source cannot be used, saying why and what would work.
+
+    >>> data = open_dataset("digits")
+    >>> len(data.train), len(data.validation), len(data.test), data.size, data.channels
+    (1221, 216, 360, (8, 8), 1)
+    """
+    if isinstance(source, Dataset):
+        return source
+    if fit not in FITS:
+        raise DataError(unknown_name("fit", str(fit), FITS))
+    if channels not in (None, 1, 3):
+        raise DataError(f"{channels!r} channels cannot be given; 1 (grey) and 3 (colour) can")
+    if size is not None and not 1 <= size <= 4096:
+        raise DataError(f"a size of {size} pixels is not in [1, 4096]")
+    check_share(validation)
+    collection = collect(source, Wanted(size=size, channels=channels, fit=fit), on_event=on_event)
+    return assemble(collection, validation=validation, seed=seed)
+
+
+def open_split(
+    source: Source, part: str | None, *, like: Like, on_event: OnEvent = ignore
+) -> tuple[Split, tuple[Rejected, ...], tuple[str, ...]]:
+    """Open one part of a source in the way that a trained model takes images.
+
+    Args:
+        source: as for `open_dataset`.
+        part: ``train``, ``validation`` or ``test``; ``None``: test where there is one, else validation,
+            else everything.
+        like: the model, or anything that has its classes, size, channels, fit and fill.
+        on_event: told of the progress.
+
+    Returns:
+        The images, labelled by ``like.classes``; files that could not be read; and what was noticed, such
+        as images of classes that the model does not know, which are left out.
+
+    Raises:
+        DataError: where the source cannot be used, has no such part, or no image of a known class.
+
+    >>> split, rejected, notes = open_split("digits", "test", like=open_dataset("digits"))
+    >>> len(split), rejected, notes
+    (360, (), ())
+    """
+    if part is not None and part not in PARTS:
+        raise DataError(unknown_name("part", str(part), PARTS))
+    height, width = like.size
+    wanted = Wanted(size=(height, width), channels=like.channels, fit=like.fit, fill=tuple(like.fill))
+    if isinstance(source, Dataset):
+        collection = refit(_from_dataset(source, part), **vars(wanted))
+    else:
+        choose = partial(_choose_part, part=part, source=source)
+        collection = collect(source, wanted, choose=choose, on_event=on_event)
+    return _matched(collection, like.classes)
+
+
+def _choose_part(there: set[str], part: str | None, source: object) -> set[str]:
+    if part is None:
+        part = next((candidate for candidate in ("test", "validation") if candidate in there), "train")
+    chosen = {"train", "all"} if part == "train" else {part}
+    if not there & chosen:
+        what = f"{source}" if isinstance(source, str | PathLike) else "the source"
+        has = ", ".join(name for name in PARTS if name in there) or "one undivided part"
+        raise DataError(f"{what} has no {part} part (it has: {has})")
+    return chosen
+
+
+def _from_dataset(data: Dataset, part: str | None) -> Collection:
+    splits = {name: split for name in PARTS if (split := getattr(data, name)) is not None}
+    chosen = next(name for name in splits if name in _choose_part(set(splits), part, data.name))
+    split = splits[chosen]
+    return Collection(
+        name=data.name,
+        source=data.source,
+        images=split.images,
+        labels=split.labels,
+        parts=np.full(len(split), chosen),
+        classes=data.classes,
+        names=split.names,
+        rejected=data.rejected,
+    )
+
+
+def _matched(
+    collection: Collection, classes: tuple[str, ...]
+) -> tuple[Split, tuple[Rejected, ...], tuple[str, ...]]:
+    notes = list(collection.notes)
+    position = {name: index for index, name in enumerate(classes)}
+    mapping = np.array([position.get(name, -1) for name in collection.classes], np.int64)
+    labels = mapping[collection.labels]
+    unknown = labels < 0
+    if unknown.all():
+        raise DataError(
+            f"{collection.name} has images of {listed(collection.classes, 'class')}, none of which the model "
+            f"knows; it knows {listed(classes, 'class')}"
+        )
+    if unknown.any():
+        names = [collection.classes[label] for label in np.unique(collection.labels[unknown])]
+        notes.append(
+            f"{counted(int(unknown.sum()), 'image')} of classes that the model does not know left out: "
+            f"{listed(names, 'class')}"
+        )
+    known = take_rows(collection, np.flatnonzero(~unknown))
+    labels = labels[~unknown]
+    absent = [classes[index] for index in np.setdiff1d(np.arange(len(classes)), labels)]
+    if absent:
+        notes.append(f"no image of {listed(absent, 'class')}")
+    return Split(known.images, labels, known.names), collection.rejected, tuple(notes)
