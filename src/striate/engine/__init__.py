@@ -1,0 +1,1 @@
+"""What every trainer stands on: budgets, schedules, optimisers, checkpoints, locks and progress."""
