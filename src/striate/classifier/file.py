@@ -1,0 +1,137 @@
+"""The model file: a classifier as one safetensors file, whose header says how to rebuild it."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from striate.classifier.classifier import Classifier
+from striate.classifier.header import ModelHeader, model_file, read_header
+from striate.core.device import choose_policy
+from striate.core.errors import ModelFileError, RunError, StriateError, unknown_name
+from striate.core.tensors import Entry, load_tensors, save_tensors
+from striate.core.version import VERSION
+from striate.models import CATALOGUE, build
+
+_DTYPE_NAMES = {
+    torch.bool: "BOOL",
+    torch.uint8: "U8",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.float32: "F32",
+    torch.float64: "F64",
+}
+
+
+def save(classifier: Classifier, path: Path | str) -> None:
+    """Write a classifier to one safetensors file, atomically.
+
+    Args:
+        classifier: what is to be kept.
+        path: the file to be made or replaced.
+
+    Raises:
+        RunError: where the file cannot be written; what was there is then untouched.
+    """
+    header = ModelHeader(
+        model=classifier.model,
+        arguments=classifier.arguments,
+        classes=classifier.classes,
+        preprocessing=classifier.preprocessing,
+        temperature=classifier.temperature,
+        # What made the weights: a classifier that was loaded keeps the versions it came with.
+        details={"versions": _versions(), **classifier.details},
+    )
+    try:
+        save_tensors(path, classifier.network.state_dict(), header.to_metadata())
+    except OSError as error:
+        raise RunError(f"cannot write the model file {path}: {error.strerror or error}") from error
+
+
+def load(path: Path | str, *, device: str | None = None, precision: str | None = None) -> Classifier:
+    """Read a classifier from a model file.
+
+    The header is checked before anything is built, and the network is built without memory and
+    held against the header before it gets any; a file can so ask for no more than its own size.
+
+    Args:
+        path: a model file, or a run directory, of which its ``model.safetensors`` is read.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``None`` chooses.
+        precision: ``bfloat16`` or ``float32``; ``None`` chooses.
+
+    Returns:
+        The classifier, in evaluation mode, its tensors in the memory formats they were saved in.
+
+    Raises:
+        ModelFileError: where the file is missing, damaged, not ours, of a newer format, or does not
+            fit the network that it names.
+        DeviceError: where this machine does not have the device.
+    """
+    file = model_file(path)
+    header = read_header(file)
+    policy = choose_policy(device, precision)
+    if header.model not in CATALOGUE:
+        raise ModelFileError(f"{file}: {unknown_name('model', header.model[:80], CATALOGUE)}")
+    with torch.device("meta"):
+        _check_fit(_built(header, file).state_dict(), header, file)
+    # Built once more, with memory: a network may hold tensors that no file keeps.
+    with torch.random.fork_rng(devices=[]):
+        network = _built(header, file)
+    state, _ = load_tensors(file)
+    network.load_state_dict(state, assign=True)
+    classifier = Classifier(
+        network,
+        model=header.model,
+        arguments=header.arguments,
+        classes=header.classes,
+        preprocessing=header.preprocessing,
+        temperature=header.temperature,
+        policy=policy,
+        details=header.details,
+    )
+    return classifier.eval()
+
+
+def _built(header: ModelHeader, file: Path) -> nn.Module:
+    try:
+        return build(header.model, **header.arguments)
+    except (StriateError, TypeError, ValueError, RuntimeError, LookupError, ArithmeticError) as error:
+        raise ModelFileError(
+            f"{file} is damaged: the network '{header.model}' cannot be built as its header says: {error}"
+        ) from error
+
+
+def _check_fit(state: dict[str, Tensor], header: ModelHeader, file: Path) -> None:
+    wanted = {
+        name: Entry(_DTYPE_NAMES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape))
+        for name, tensor in state.items()
+    }
+    missing = sorted(wanted.keys() - header.tensors.keys())
+    extra = sorted(header.tensors.keys() - wanted.keys())
+    if missing or extra:
+        odd = f"lacks the tensor '{missing[0]}'" if missing else f"has a tensor '{extra[0][:80]}' too many"
+        count = len(missing) + len(extra)
+        others = f" (and {count - 1} more do not fit)" if count > 1 else ""
+        raise ModelFileError(f"{file} does not fit the network '{header.model}': it {odd}{others}")
+    for name, entry in wanted.items():
+        found = header.tensors[name]
+        if found != entry:
+            raise ModelFileError(
+                f"{file} does not fit the network '{header.model}': its tensor '{name}' is {_said(found)}, "
+                f"where {_said(entry)} is wanted"
+            )
+
+
+def _said(entry: Entry) -> str:
+    return f"{entry.dtype} {'x'.join(map(str, entry.shape)) or 'scalar'}"
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in ("torch", "safetensors", "numpy")}
+    return {"striate": VERSION, **libraries, "python": platform.python_version()}

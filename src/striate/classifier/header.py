@@ -1,0 +1,188 @@
+"""The header of a model file: what a classifier is, as texts, read without torch and without trust."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from striate.classifier.preprocessing import Preprocessing
+from striate.core import tensors
+from striate.core.errors import ModelFileError, ShapeError
+
+FORMAT = "striate.classifier"
+FORMAT_VERSION = 1
+FILE_NAME = "model.safetensors"
+"""The model file of a run directory."""
+
+LARGEST_ARGUMENT = 2**20
+"""The largest number that an argument of a network may be: none is meant to come near it."""
+
+_MOST_ARGUMENTS = 64
+
+
+@dataclass(frozen=True)
+class ModelHeader:
+    """What a model file says before its weights.
+
+    Args:
+        model: the network's name in `striate.models.CATALOGUE`.
+        arguments: what remakes the network: ``build(model, **arguments)``.
+        classes: the names of the classes.
+        preprocessing: how a picture becomes what the network takes.
+        temperature: what logits are divided by to calibrate them.
+        details: what is known of its making: recipe, fingerprint, source, accuracy, versions.
+        tensors: type and shape of each tensor, by name.
+    """
+
+    model: str
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    temperature: float
+    details: dict[str, Any]
+    tensors: Mapping[str, tensors.Entry] = field(default_factory=dict)
+
+    def to_metadata(self) -> dict[str, str]:
+        """Give the texts for a safetensors header.
+
+        Returns:
+            Texts by name; all but ``format`` are JSON.
+        """
+        return {
+            "format": FORMAT,
+            "format_version": str(FORMAT_VERSION),
+            "model": json.dumps(self.model),
+            "arguments": json.dumps(self.arguments),
+            "classes": json.dumps(self.classes),
+            "preprocessing": json.dumps(self.preprocessing.to_dict()),
+            "temperature": json.dumps(self.temperature),
+            "details": json.dumps(self.details),
+        }
+
+
+def model_file(path: Path | str) -> Path:
+    """Give the model file that a path means.
+
+    Args:
+        path: a model file, or a run directory.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ModelFileError: where there is nothing at the path, or the directory has no model file.
+    """
+    found = Path(path)
+    if not found.exists():
+        raise ModelFileError(f"there is no model file or run directory {found}")
+    if not found.is_dir():
+        return found
+    if not (found / FILE_NAME).exists():
+        raise ModelFileError(f"the directory {found} is no finished run: it has no {FILE_NAME}")
+    return found / FILE_NAME
+
+
+def read_header(path: Path | str) -> ModelHeader:
+    """Read what a model file says before its weights, without torch.
+
+    Args:
+        path: a model file, or a run directory.
+
+    Returns:
+        The header, each value checked.
+
+    Raises:
+        ModelFileError: where the file is missing, damaged, not ours, or of a newer format.
+    """
+    file = model_file(path)
+    header = tensors.read_header(file)
+    _check_format(header.metadata, file)
+    values = {name: _value(header.metadata, name, kind, file) for name, kind in _KINDS.items()}
+    _check_arguments(values["arguments"], file)
+    classes = values["classes"]
+    if not classes or not all(isinstance(name, str) for name in classes):
+        raise ModelFileError(f"{file} is damaged: its class names are not texts")
+    if values["arguments"].get("classes", len(classes)) != len(classes):
+        raise ModelFileError(
+            f"{file} is damaged: it names {len(classes)} classes for a network of "
+            f"{values['arguments']['classes']}"
+        )
+    temperature = values["temperature"]
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ModelFileError(f"{file} is damaged: its temperature is {temperature}")
+    try:
+        preprocessing = Preprocessing.from_dict(values["preprocessing"])
+    except ShapeError as error:
+        raise ModelFileError(f"{file} is damaged: {error}") from error
+    given = {"channels": preprocessing.channels, "size": list(preprocessing.size)}
+    for name, value in given.items():
+        if values["arguments"].get(name, value) != value:
+            raise ModelFileError(f"{file} is damaged: its network and its preprocessing differ in {name}")
+    return ModelHeader(
+        model=values["model"],
+        arguments=values["arguments"],
+        classes=tuple(classes),
+        preprocessing=preprocessing,
+        temperature=float(temperature),
+        details=values["details"],
+        tensors=header.tensors,
+    )
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "model": str,
+    "arguments": dict,
+    "classes": list,
+    "preprocessing": dict,
+    "temperature": (int, float),
+    "details": dict,
+}
+
+
+def _check_format(metadata: Mapping[str, str], file: Path) -> None:
+    if metadata.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{file} is a safetensors file, but not a classifier that striate saved: its header does not "
+            f"name the format '{FORMAT}'"
+        )
+    version = metadata.get("format_version", "")
+    if not (version.isascii() and version.isdigit() and len(version) < 10 and int(version) >= 1):
+        raise ModelFileError(f"{file} is damaged: its format version is {version[:20]!r}")
+    if int(version) > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{file} is of format {version}, which is newer than this striate, which reads up to "
+            f"{FORMAT_VERSION}; a newer striate will read it"
+        )
+
+
+def _value(metadata: Mapping[str, str], name: str, kind: type | tuple[type, ...], file: Path) -> Any:
+    if name not in metadata:
+        raise ModelFileError(f"{file} is damaged: its header lacks '{name}'")
+    try:
+        value = json.loads(metadata[name])
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{file} is damaged: '{name}' in its header is not JSON") from error
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ModelFileError(f"{file} is damaged: '{name}' in its header is of a wrong kind")
+    return value
+
+
+def _check_arguments(arguments: dict[str, Any], file: Path) -> None:
+    parts: list[Any] = []
+    for value in arguments.values():
+        parts.extend(value if isinstance(value, list) else [value])
+    if len(parts) > _MOST_ARGUMENTS:
+        raise ModelFileError(f"{file} is damaged: its network has {len(parts)} arguments")
+    for part in parts:
+        if isinstance(part, int | float):
+            if not abs(part) <= LARGEST_ARGUMENT:  # a NaN fails too
+                raise ModelFileError(
+                    f"{file} asks for a network with an argument of {part:.6g}; at most "
+                    f"{LARGEST_ARGUMENT:,} is accepted"
+                )
+        elif part is not None and not isinstance(part, str):
+            raise ModelFileError(f"{file} is damaged: an argument of its network is of a wrong kind")

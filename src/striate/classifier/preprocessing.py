@@ -1,0 +1,95 @@
+"""How a picture becomes what a network takes: size, channels, normalisation, padding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from striate.core.errors import ShapeError, unknown_name
+from striate.core.recipe import FITS
+
+LARGEST_SIDE = 4096
+MOST_CHANNELS = 64
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes what a network takes.
+
+    Args:
+        size: height and width in pixels.
+        channels: how many channels.
+        mean: per channel, of images in [0, 1]; subtracted.
+        std: per channel, of images in [0, 1], over 0; divided by.
+        fit: how a picture of another shape is fitted: ``pad``, ``crop`` or ``stretch``.
+        fill: colour of the padding, 0 to 255 per channel.
+
+    Raises:
+        ShapeError: where a value is out of range or there is not one of it per channel.
+
+    >>> Preprocessing((28, 28), 1, (0.29,), (0.35,), "pad", (73,)).channels
+    1
+    """
+
+    size: tuple[int, int]
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fit: str = "pad"
+    fill: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        sides = [*self.size]
+        if len(sides) != 2 or not all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in sides):
+            raise ShapeError(
+                f"size is {self.size!r}, where (height, width) from 1 to {LARGEST_SIDE} is wanted"
+            )
+        if type(self.channels) is not int or not 1 <= self.channels <= MOST_CHANNELS:
+            raise ShapeError(f"channels is {self.channels!r}, where 1 to {MOST_CHANNELS} is wanted")
+        for name in ("mean", "std", "fill"):
+            values = getattr(self, name)
+            if len(values) != self.channels:
+                raise ShapeError(f"{name} has {len(values)} values for {self.channels} channels")
+            if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+                raise ShapeError(f"{name} is {values!r}, where finite numbers are wanted")
+        if min(self.std) <= 0:
+            raise ShapeError(f"std is {self.std!r}, where numbers over 0 are wanted")
+        if not all(type(value) is int and 0 <= value <= 255 for value in self.fill):
+            raise ShapeError(f"fill is {self.fill!r}, where whole numbers from 0 to 255 are wanted")
+        if self.fit not in FITS:
+            raise ShapeError(unknown_name("fit", str(self.fit), FITS))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all fields by name, ready for JSON.
+
+        Returns:
+            A dictionary of plain values; `from_dict` makes the preprocessing of it again.
+        """
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
+        """Make a preprocessing from fields by name.
+
+        Args:
+            values: what `to_dict` gave, maybe by way of JSON.
+
+        Returns:
+            The preprocessing.
+
+        Raises:
+            ShapeError: where a field is missing, unknown or out of range.
+
+        >>> one = Preprocessing((28, 28), 1, (0.29,), (0.35,), "pad", (73,))
+        >>> Preprocessing.from_dict(one.to_dict()) == one
+        True
+        """
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        try:
+            return cls(**fields)
+        except TypeError as error:
+            raise ShapeError(f"the preprocessing is damaged: {error}") from error
