@@ -1,0 +1,74 @@
+"""What a recipe leaves open is decided here, from the data and the machine."""
+
+from __future__ import annotations
+
+from striate.core.errors import RecipeError, unknown_name
+from striate.core.recipe import Recipe
+from striate.models import CATALOGUE
+
+LARGEST_COMPACT = 128
+"""The longest side in pixels for which the compact networks are the default."""
+
+PEAK_RATES = {"muon": 0.05, "sgd": 0.05, "adamw": 0.003}
+"""Default peak rates of each optimiser: of the filters under Muon, of everything otherwise."""
+
+OTHER_RATE = 0.02
+"""Default peak rate of what Muon leaves to SGD."""
+
+
+def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, precision: str) -> Recipe:
+    """Decide every field that a recipe leaves open.
+
+    Args:
+        recipe: what the user asked for.
+        images: how many there are to train on.
+        size: their height and width, pixels.
+        flip: whether an image means the same when mirrored.
+        precision: what the device policy chose.
+
+    Returns:
+        A recipe in which only the unused budget, the target, and a size that is not square are ``None``.
+
+    Raises:
+        RecipeError: for a model that is not in the catalogue, naming the nearest.
+
+    >>> resolve(Recipe(), images=55000, size=(28, 28), flip=True, precision="float32").epochs
+    10
+    """
+    decided: dict[str, object] = {}
+    if recipe.model is not None and recipe.model not in CATALOGUE:
+        raise RecipeError(unknown_name("model", recipe.model, CATALOGUE))
+    if recipe.model is None:
+        decided["model"] = "compact-medium" if max(size) <= LARGEST_COMPACT else "resnet18"
+    if recipe.size is None and size[0] == size[1]:
+        decided["size"] = size[0]
+    if recipe.epochs is None and recipe.minutes is None:
+        decided["epochs"] = _epochs(images)
+    if recipe.batch is None:
+        decided["batch"] = _batch(images)
+    if recipe.learning_rate is None:
+        decided["learning_rate"] = PEAK_RATES[recipe.optimizer]
+    if recipe.other_rate is None:
+        decided["other_rate"] = OTHER_RATE
+    if recipe.weight_decay is None:
+        decided["weight_decay"] = 0.0
+    if recipe.flip is None:
+        decided["flip"] = flip
+    if recipe.shift is None:
+        decided["shift"] = min(size) // 14
+    if recipe.precision is None:
+        decided["precision"] = precision
+    return recipe.changed(**decided)
+
+
+def _epochs(images: int) -> int:
+    # Fewer images need more passes: about 600,000 images seen, within reason.
+    return min(50, max(10, round(600_000 / images)))
+
+
+def _batch(images: int) -> int:
+    # Small sets need steps more than they need large batches: at least 20 steps an epoch.
+    batch = 16
+    while batch < 512 and batch * 2 * 20 <= images:
+        batch *= 2
+    return batch

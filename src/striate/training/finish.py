@@ -1,0 +1,113 @@
+"""The end of a training: calibration, the figures reported, the model files and the pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from striate.classifier import Classifier
+from striate.core.events import Event, OnEvent
+from striate.core.files import atomic_path, write_text
+from striate.data import Dataset, Split
+from striate.metrics import Evaluation, evaluate_logits, fit_temperature
+from striate.plots import confusion_matrix, prediction_sheet, training_curves
+from striate.training.records import writing
+from striate.training.run import Run
+from striate.training.state import State
+
+SHEET_IMAGES = 40
+"""How many images the picture of predictions shows."""
+
+
+def finish(
+    run: Run, classifier: Classifier, *, dataset: Dataset, state: State, on_event: OnEvent
+) -> dict[str, Evaluation]:
+    """Calibrate the best network, measure it once on the test part, and write what a run ends with.
+
+    Args:
+        run: where everything is written.
+        classifier: with the network as the last step left it.
+        dataset: validation calibrates; test, where there is one, is read here and nowhere else.
+        state: whose best weights the classifier is given.
+        on_event: is told what was saved.
+
+    Returns:
+        The evaluations by part.
+    """
+    with writing(run.path):
+        classifier.save(run.path / "last.safetensors")
+    classifier.network.load_state_dict(state.best)
+    validation_logits = classifier.logits(dataset.validation.images)
+    validation_labels = torch.as_tensor(dataset.validation.labels)
+    classifier.temperature = fit_temperature(validation_logits, validation_labels)
+    evaluations = {"validation": _evaluate(classifier, validation_logits, dataset.validation)}
+    shown, logits = dataset.validation, validation_logits
+    if dataset.test is not None and len(dataset.test):
+        shown, logits = dataset.test, classifier.logits(dataset.test.images)
+        evaluations["test"] = _evaluate(classifier, logits, shown)
+    classifier.details["accuracy"] = {
+        part: {"value": found.accuracy, "interval": list(found.interval), "images": found.images}
+        for part, found in evaluations.items()
+    }
+    with writing(run.path):
+        classifier.save(run.path / "model.safetensors")
+        _draw(run, classifier, shown=shown, logits=logits, state=state, evaluations=evaluations)
+        # Last: a run that has it is finished.
+        text = json.dumps({part: found.to_dict() for part, found in evaluations.items()}, indent=1)
+        write_text(run.path / "evaluation.json", text)
+    for name in ("model.safetensors", "curves.png", "confusion.png", "predictions.png"):
+        on_event(Event("saved", {"path": str(run.path / name)}))
+    return evaluations
+
+
+def _evaluate(classifier: Classifier, logits: torch.Tensor, split: Split) -> Evaluation:
+    labels = torch.as_tensor(split.labels)
+    return evaluate_logits(logits, labels, classifier.classes, classifier.temperature)
+
+
+def _draw(
+    run: Run,
+    classifier: Classifier,
+    *,
+    shown: Split,
+    logits: torch.Tensor,
+    state: State,
+    evaluations: dict[str, Evaluation],
+) -> None:
+    part, evaluation = list(evaluations.items())[-1]
+    training_curves(state.rows, run.path / "curves.png")
+    confusion_matrix(evaluation.confusion, evaluation.classes, run.path / "confusion.png")
+    confidences, predicted = torch.softmax(logits / classifier.temperature, dim=1).max(dim=1)
+    # Evenly through the part, since files come sorted by class.
+    chosen = torch.linspace(0, len(shown) - 1, min(SHEET_IMAGES, len(shown))).long().numpy()
+    low, high = evaluation.interval
+    prediction_sheet(
+        shown.images[chosen],
+        shown.labels[chosen],
+        predicted[chosen].numpy(),
+        confidences[chosen].numpy(),
+        classifier.classes,
+        run.path / "predictions.png",
+        title=(
+            f"{part} accuracy {evaluation.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}, "
+            f"{evaluation.images:,} images)"
+        ),
+    )
+
+
+def write_rejected(path: Path, rejected: Iterable[tuple[str, str]]) -> None:
+    """List the files that were left out, as CSV.
+
+    Args:
+        path: the file to be made.
+        rejected: name and reason of each.
+    """
+    import csv
+
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "reason"])
+        writer.writerows(rejected)

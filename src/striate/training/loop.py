@@ -1,0 +1,258 @@
+"""The training loop: steps, epochs, validation, the best weights, and checkpoints on the way."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from striate.classifier import Classifier
+from striate.core.errors import TrainingError
+from striate.core.events import Event, OnEvent
+from striate.core.recipe import Recipe
+from striate.core.seeds import derive
+from striate.data import Split
+from striate.data.batches import Batches
+from striate.engine.budgets import Budget, TimeBudget
+from striate.engine.interrupts import Interrupts
+from striate.engine.optimizers import set_rates
+from striate.engine.schedules import rate_factor
+from striate.training.run import Row
+from striate.training.state import State
+
+CHECKPOINT_SECONDS = 15.0
+STEP_EVENT_SECONDS = 0.1
+FIRST_STEPS = 5
+"""After how many steps of this process the speed is taken as known."""
+
+MEASURED_STEPS = 21
+"""How many of the latest steps the speed is the median of."""
+
+
+@dataclass
+class Loop:
+    """A training under way.
+
+    Args:
+        classifier: its network is trained, in place.
+        optimizers: from `striate.engine.optimizers.make_optimizers`.
+        batches: what is trained on.
+        validation: what the best epoch is chosen on.
+        recipe: with everything decided.
+        budget: when it ends.
+        state: where it starts, and where it stands.
+        save: writes a checkpoint.
+        on_event: is given every step, epoch and note.
+    """
+
+    classifier: Classifier
+    optimizers: list[torch.optim.Optimizer]
+    batches: Batches
+    validation: Split
+    recipe: Recipe
+    budget: Budget
+    state: State
+    save: Callable[[], None]
+    on_event: OnEvent
+    _step_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=MEASURED_STEPS))
+    _waiting: deque[tuple[Tensor, Tensor, int]] = field(default_factory=deque)
+
+    def run(self) -> None:
+        """Train until the budget is spent or the target is reached.
+
+        Raises:
+            TrainingError: where the loss is no longer a finite number; checkpoints stay as they were.
+            KeyboardInterrupt: after Ctrl-C or SIGTERM, when the checkpoint has been written.
+        """
+        self._epoch_start = self._saved_at = self._told_at = time.perf_counter()
+        self._started_at = self._epoch_start - self.state.elapsed
+        with Interrupts() as interrupts:
+            while self.state.epoch_step > 0 or not (self._is_spent() or self.state.target_reached):
+                self._train_epoch(interrupts)
+                self._validate()
+            self._save()
+
+    def _train_epoch(self, interrupts: Interrupts) -> None:
+        self._epoch_start = time.perf_counter()
+        self._epoch_start_seen = self.state.seen
+        with closing(self._epoch_batches()) as batches:
+            while self.state.epoch_step < self.batches.steps and not self._is_spent():
+                began = time.perf_counter()
+                self._step(*next(batches))
+                self._step_seconds.append(time.perf_counter() - began)
+                if len(self._step_seconds) == FIRST_STEPS:
+                    self._expect()
+                self._tell_step()
+                if interrupts.requested:
+                    self._save()
+                    raise KeyboardInterrupt
+                if time.perf_counter() - self._saved_at > CHECKPOINT_SECONDS:
+                    self._save()
+        self._account(0)
+
+    def _epoch_batches(self) -> Generator[tuple[Tensor, Tensor], None, None]:
+        return self.batches.epoch(self.state.epoch, start=self.state.epoch_step)
+
+    def _step(self, images: Tensor, labels: Tensor) -> None:
+        policy = self.classifier.policy
+        # Dropout and the like draw from the global generator: seeded by step, they resume exactly.
+        torch.manual_seed(derive(self.recipe.seed, "step", self.state.step))
+        self.classifier.train()
+        share = self.budget.share(step=self.state.step, elapsed=self._elapsed())
+        # A step's rate is the schedule's in the step's middle, so that neither end is a step of rate 0.
+        half = 0.5 * self._step_share()
+        factor = rate_factor(share + half, schedule=self.recipe.schedule, warmup=self.recipe.warmup)
+        set_rates(self.optimizers, factor)
+        pixels = images.float().div_(255).contiguous(memory_format=policy.memory_format)
+        with policy.autocast():
+            logits = self.classifier(pixels).float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        # What is told is the loss without smoothing, so that training and validation compare.
+        plain = F.cross_entropy(logits.detach(), labels)
+        right = (logits.detach().argmax(dim=1) == labels).sum()
+        self._waiting.append((plain, right, len(labels)))
+        self.state.step += 1
+        self.state.epoch_step += 1
+        # A GPU's figures are read one step late, so that it never waits for this process.
+        self._account(0 if policy.device == "cpu" else 1)
+
+    def _step_share(self) -> float:
+        if isinstance(self.budget, TimeBudget):
+            return self._seconds_a_step() / self.budget.seconds
+        return self.budget.share(step=1, elapsed=0.0)
+
+    def _account(self, left: int) -> None:
+        while len(self._waiting) > left:
+            loss_tensor, right, count = self._waiting.popleft()
+            loss = loss_tensor.item()
+            if not math.isfinite(loss):
+                raise TrainingError(self._not_finite(loss))
+            self.state.loss_sum += loss * count
+            self.state.right += int(right.item())
+            self.state.seen += count
+            self._last_loss = loss
+
+    def _not_finite(self, loss: float) -> str:
+        rates = " and ".join(f"{opt.param_groups[0]['lr']:.3g}" for opt in self.optimizers)
+        return (
+            f"the loss became {loss} at step {self.state.step} (epoch {self.state.epoch + 1}, learning rate "
+            f"{rates}), which most often means that the rate is too high; a tenth of it usually works"
+        )
+
+    def _validate(self) -> None:
+        began = time.perf_counter()
+        logits = self.classifier.logits(self.validation.images)
+        labels = torch.as_tensor(self.validation.labels)
+        loss = F.cross_entropy(logits, labels).item()
+        accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
+        if isinstance(self.budget, TimeBudget):
+            self.budget.reserve = time.perf_counter() - began
+        self._finish_epoch(loss, accuracy)
+
+    def _finish_epoch(self, loss: float, accuracy: float) -> None:
+        state = self.state
+        training_seconds = max(time.perf_counter() - self._epoch_start, 1e-9)
+        row: Row = {
+            "epoch": state.epoch + 1,
+            "step": state.step,
+            "seconds": round(self._elapsed(), 3),
+            "share": round(self.budget.share(step=state.step, elapsed=self._elapsed()), 5),
+            "learning_rate": self.optimizers[0].param_groups[0]["lr"],
+            "train_loss": state.loss_sum / max(state.seen, 1),
+            "train_accuracy": state.right / max(state.seen, 1),
+            "validation_loss": loss,
+            "validation_accuracy": accuracy,
+            "images_per_second": round((state.seen - self._epoch_start_seen) / training_seconds, 1),
+        }
+        state.rows.append(row)
+        if self._is_best(row):
+            state.best_epoch = len(state.rows)
+            state.best = {
+                name: tensor.detach().clone() for name, tensor in self.classifier.network.state_dict().items()
+            }
+        state.epoch, state.epoch_step = state.epoch + 1, 0
+        state.loss_sum, state.right, state.seen = 0.0, 0, 0
+        target = self.recipe.target
+        state.target_reached = target is not None and accuracy >= target
+        self.on_event(Event("epoch", row))
+        if state.target_reached:
+            self.on_event(
+                Event("note", {"message": f"reached {accuracy:.4f}, over the target of {target}; stopping"})
+            )
+
+    def _is_best(self, row: Row) -> bool:
+        if not self.state.best_epoch:
+            return True
+        best = self.state.rows[self.state.best_epoch - 1]
+        return (row["validation_accuracy"], -row["validation_loss"]) >= (
+            best["validation_accuracy"],
+            -best["validation_loss"],
+        )
+
+    def _expect(self) -> None:
+        """Learn from the first steps what the budget holds and what the last validation will take."""
+        if not isinstance(self.budget, TimeBudget):
+            return
+        # The first batch that goes forward only pays for what later ones find prepared.
+        sample = self.validation.images[: self.classifier.batch]
+        self.classifier.logits(sample)
+        began = time.perf_counter()
+        self.classifier.logits(sample)
+        self.budget.reserve = (time.perf_counter() - began) * len(self.validation) / max(len(sample), 1)
+        speed = self.batches.batch / self._seconds_a_step()
+        epochs = self.budget.seconds * speed / (self.batches.steps * self.batches.batch)
+        minutes = self.budget.seconds / 60
+        message = f"{speed:,.0f} images/s: about {epochs:.1f} epochs in {minutes:g} minutes"
+        self.on_event(Event("note", {"message": message}))
+
+    def _tell_step(self) -> None:
+        now = time.perf_counter()
+        if now - self._told_at < STEP_EVENT_SECONDS:
+            return
+        self._told_at = now
+        step, elapsed, seconds = self.state.step, self._elapsed(), self._seconds_a_step()
+        figures = {
+            "step": step,
+            "epoch": self.state.epoch + 1,
+            "loss": self._last_loss,
+            "share": self.budget.share(step=step, elapsed=elapsed),
+            "images_per_second": self.batches.batch / seconds,
+            "seconds_left": self.budget.seconds_left(step=step, elapsed=elapsed, step_seconds=seconds),
+        }
+        self.on_event(Event("step", figures))
+
+    def _save(self) -> None:
+        self._account(0)
+        self.state.elapsed = self._elapsed()
+        self.save()
+        self._saved_at = time.perf_counter()
+
+    def _is_spent(self) -> bool:
+        return self.budget.is_spent(
+            step=self.state.step, elapsed=self._elapsed(), step_seconds=self._seconds_a_step()
+        )
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._started_at
+
+    def _seconds_a_step(self) -> float:
+        return median(self._step_seconds) if self._step_seconds else 0.0
+
+    _started_at: float = 0.0
+    _epoch_start: float = 0.0
+    _epoch_start_seen: int = 0
+    _saved_at: float = 0.0
+    _told_at: float = 0.0
+    _last_loss: float = math.nan

@@ -1,0 +1,179 @@
+"""The run: a directory that holds one training's recipe, figures, checkpoint, classifier and pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from striate.classifier import Classifier, load
+from striate.core.errors import RunError
+from striate.core.recipe import Recipe
+from striate.metrics import Evaluation
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "seconds",
+    "share",
+    "learning_rate",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "images_per_second",
+)
+"""The columns of ``results.csv``, one row an epoch."""
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training on disk.
+
+    Args:
+        path: its directory.
+
+    The files are ``recipe.toml``, ``results.csv``, ``events.jsonl``, ``model.safetensors`` (the best
+    epoch by validation), ``last.safetensors``, ``checkpoint/state.safetensors``, ``evaluation.json``,
+    ``curves.png``, ``confusion.png``, ``predictions.png`` and, where files were left out,
+    ``rejected.csv``.
+    """
+
+    path: Path
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, with everything decided that it left open."""
+        return Recipe.load(self.path / "recipe.toml")
+
+    @property
+    def rows(self) -> list[Row]:
+        """The figures of every epoch, by the names in `COLUMNS`."""
+        try:
+            with (self.path / "results.csv").open(encoding="utf-8", newline="") as file:
+                rows = [row for row in csv.DictReader(file) if None not in row.values()]
+            return [{name: float(value) for name, value in row.items()} for row in rows]
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot read the results of {self.path}: {error}") from error
+
+    @property
+    def evaluation(self) -> dict[str, Evaluation]:
+        """What was measured at the end, by part: ``validation`` and, where there is one, ``test``."""
+        try:
+            text = (self.path / "evaluation.json").read_text(encoding="utf-8")
+            values = json.loads(text)
+            return {part: Evaluation.from_dict(found) for part, found in values.items()}
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{self.path} has no evaluation yet; 'striate train --resume {self.path}' finishes it"
+            ) from error
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier of the best epoch, read from its file."""
+        return load(self.path / "model.safetensors")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the training came to its end."""
+        return (self.path / "evaluation.json").exists()
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file from which the training can go on."""
+        return self.path / "checkpoint" / "state.safetensors"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process alone while a block runs.
+
+        The operating system frees the lock when the process ends, however it ends.
+
+        Raises:
+            RunError: where another process trains in this directory, or it cannot be written.
+        """
+        lock = FileLock(self.path / ".lock", blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(
+                f"another process is training in {self.path}; wait for it or name another --out"
+            ) from error
+        except OSError as error:
+            raise RunError(f"cannot write to {self.path}: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def new_run(name: str, out: Path | str | None) -> Run:
+    """Make the directory of a new run.
+
+    Args:
+        name: of the data; without ``out``, the run is ``runs/NAME``, or ``runs/NAME-2``, ... where that
+            is taken.
+        out: the directory wanted; it may exist, but must not hold a run.
+
+    Returns:
+        The run, its directory made.
+
+    Raises:
+        RunError: where ``out`` holds a run already or the directory cannot be made.
+    """
+    if out is not None:
+        path = Path(out)
+        if (path / "recipe.toml").exists():
+            raise RunError(
+                f"{path} holds a run already; name another --out, or go on with it by --resume {path}"
+            )
+        candidates = iter([path])
+    else:
+        candidates = (Path("runs", name if count == 1 else f"{name}-{count}") for count in range(1, 10**6))
+    try:
+        for path in candidates:
+            try:
+                path.mkdir(parents=True, exist_ok=out is not None)
+            except FileExistsError:
+                if out is not None or not path.parent.is_dir():
+                    raise
+                continue
+            (path / "checkpoint").mkdir(exist_ok=True)
+            return Run(path)
+    except OSError as error:
+        raise RunError(
+            f"cannot make the run directory {path}: {error.strerror}; name another with --out"
+        ) from error
+    raise RunError(f"there are a million runs named {name}; name another with --out")
+
+
+def open_run(path: Path | str) -> Run:
+    """Open the directory of a run to go on with it.
+
+    Args:
+        path: a run directory.
+
+    Returns:
+        The run.
+
+    Raises:
+        RunError: where it is no run directory, is finished, or has no checkpoint.
+    """
+    run = Run(Path(path))
+    if not run.path.is_dir():
+        raise RunError(f"there is no run directory {path}")
+    if run.is_finished:
+        raise RunError(
+            f"the run {path} is finished; 'striate val {path}' evaluates it, "
+            "and a new training needs no --resume"
+        )
+    if not run.checkpoint.exists():
+        raise RunError(f"{path} has no checkpoint to go on from; start the training anew")
+    return run

@@ -1,0 +1,144 @@
+"""Where a training stands, and its checkpoint: all that a resumed training needs to go on bit for bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from striate.core.errors import ModelFileError, RunError
+from striate.core.tensors import load_tensors, save_tensors
+from striate.training.run import Row
+
+FORMAT = "striate.checkpoint.1"
+
+
+@dataclass
+class State:
+    """Where a training stands between two steps.
+
+    Args:
+        step: steps taken in all.
+        epoch: the epoch that is under way, from 0.
+        epoch_step: steps taken in it; with over 0, its validation is still to come.
+        elapsed: seconds of training.
+        loss_sum: sum over this epoch's images of their losses.
+        right: how many of this epoch's images were predicted correctly.
+        seen: how many images this epoch has seen.
+        rows: the figures of the epochs so far.
+        best_epoch: the row of the best epoch so far, counted from 1; 0 before the first validation.
+        target_reached: whether the target accuracy has been reached.
+        best: the network's tensors after the best epoch.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    epoch_step: int = 0
+    elapsed: float = 0.0
+    loss_sum: float = 0.0
+    right: int = 0
+    seen: int = 0
+    rows: list[Row] = field(default_factory=list)
+    best_epoch: int = 0
+    target_reached: bool = False
+    best: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+
+def save_checkpoint(
+    path: Path,
+    *,
+    state: State,
+    network: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    facts: Mapping[str, Any],
+) -> None:
+    """Write everything to one file, atomically.
+
+    Args:
+        path: the file to be made or replaced.
+        state: where the training stands.
+        network: its parameters and buffers.
+        optimizers: their momenta.
+        facts: what does not change in a run and is needed to open it again, as JSON can hold it.
+    """
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
+    for number, optimizer in enumerate(optimizers):
+        for index, parameter in enumerate(_parameters(optimizer)):
+            for key, value in optimizer.state.get(parameter, {}).items():
+                if isinstance(value, Tensor):
+                    tensors[f"optimizer.{number}.{index}.{key}"] = value
+    figures = {name: value for name, value in vars(state).items() if name != "best"}
+    texts = {"format": FORMAT, "state": json.dumps(figures), "facts": json.dumps(dict(facts))}
+    save_tensors(path, tensors, texts)
+
+
+def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor], dict[str, Any]]:
+    """Read a checkpoint.
+
+    Args:
+        path: what `save_checkpoint` wrote.
+
+    Returns:
+        Where the training stood, the tensors for `restore`, and the facts.
+
+    Raises:
+        RunError: where the file is damaged or no checkpoint.
+    """
+    try:
+        tensors, texts = load_tensors(path)
+        if texts.get("format") != FORMAT:
+            raise RunError(f"{path} is not a checkpoint that this version of striate wrote")
+        state = State(**json.loads(texts["state"]))
+        facts = json.loads(texts["facts"])
+    except (ModelFileError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the checkpoint {path} is damaged: {error}") from error
+    state.best = {
+        name.removeprefix("best."): tensors.pop(name) for name in list(tensors) if name.startswith("best.")
+    }
+    return state, tensors, facts
+
+
+def restore(
+    tensors: Mapping[str, Tensor], *, network: nn.Module, optimizers: list[torch.optim.Optimizer]
+) -> None:
+    """Put a checkpoint's tensors back where they were.
+
+    Args:
+        tensors: from `read_checkpoint`.
+        network: built as it was for the checkpoint.
+        optimizers: made as they were, in the same order.
+
+    Raises:
+        RunError: where the tensors are not those of this network.
+    """
+    weights = {
+        name.removeprefix("network."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("network.")
+    }
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RunError(f"the checkpoint is of another network: {error}") from error
+    for number, optimizer in enumerate(optimizers):
+        for index, parameter in enumerate(_parameters(optimizer)):
+            prefix = f"optimizer.{number}.{index}."
+            found = {
+                name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
+            }
+            if found:
+                # AdamW counts its steps in a tensor that stays on the CPU.
+                optimizer.state[parameter] = {
+                    key: value if value.ndim == 0 else value.to(parameter.device)
+                    for key, value in found.items()
+                }
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
