@@ -1,0 +1,96 @@
+"""``striate train``: from images to a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from striate.cli import output
+from striate.cli.errors import Interrupted
+from striate.cli.options import with_recipe_options
+from striate.core.errors import RecipeError, RunError
+from striate.core.events import Event
+from striate.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    from striate.training import Run
+
+
+@with_recipe_options
+def train(
+    data: Annotated[
+        str | None, typer.Argument(help="A named set, a folder, a .zip or .tar(.gz|.xz), a .csv or an .npz.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe file (TOML), which the options below override.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory to make [default: runs/NAME].")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="A run directory to go on with; DATA is then not needed.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:N or mps; by default: the fastest there is.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings only, no progress.")] = False,
+    **recipe_fields: Any,
+) -> None:
+    """Train a classifier on images and keep everything in a run directory."""
+    base = None if recipe is None else Recipe.load(recipe)
+    if resume is not None:
+        _check_resumed(data, recipe, out, recipe_fields)
+    elif data is None:
+        raise typer.BadParameter("give DATA to train on, such as fashion-mnist or a folder")
+
+    from striate.training import train as train_classifier
+
+    started: list[str] = []
+
+    def on_event(event: Event) -> None:
+        if event.kind == "start":
+            started.append(str(event.data["run"]))
+        if not quiet or event.kind == "warning":
+            show(event)
+
+    with output.progress() as show:
+        try:
+            run = train_classifier(
+                data, recipe=base, out=out, resume=resume, device=device, on_event=on_event, **recipe_fields
+            )
+        except KeyboardInterrupt:
+            raise Interrupted(_how_to_go_on(started)) from None
+    if json:
+        parts = {part: evaluation.to_dict() for part, evaluation in run.evaluation.items()}
+        output.say_json({"run": str(run.path), "recipe": run.recipe.to_dict(), "evaluation": parts})
+    else:
+        _say_result(run)
+
+
+def _check_resumed(data: str | None, recipe: Path | None, out: Path | None, fields: dict[str, Any]) -> None:
+    named = ["--recipe"] if recipe is not None else []
+    named += [f"--{name.replace('_', '-')}" for name in fields]
+    if named:
+        raise RecipeError(
+            f"a resumed run keeps its own recipe; leave out {', '.join(named)}, or start a new training"
+        )
+    if out is not None or data is not None:
+        odd = "--out" if out is not None else f"'{data}'"
+        raise RunError(f"a resumed run keeps its data and its directory; leave out {odd}")
+
+
+def _how_to_go_on(started: list[str]) -> str:
+    if not started:
+        return "interrupted before the training began; no run was made"
+    again = output.command("striate", "train", "--resume", started[-1])
+    return f"interrupted; everything is saved, and this goes on: {again}"
+
+
+def _say_result(run: Run) -> None:
+    for part, evaluation in run.evaluation.items():
+        output.say(output.accuracy_line(part, evaluation))
+    output.say(f"the run is {run.path}; its pictures: curves.png, confusion.png, predictions.png")
+    output.say("what next:")
+    output.say(f"  {output.command('striate', 'val', str(run.path))}")
+    output.say(f"  {output.command('striate', 'predict', str(run.path))} PICTURE_OR_FOLDER")

@@ -1,0 +1,142 @@
+"""``striate val``: measure a classifier on labelled images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from striate.cli import output
+from striate.core.errors import DataError, RunError, unknown_name
+from striate.core.events import Event, OnEvent
+
+if TYPE_CHECKING:
+    from striate.classifier import Classifier
+    from striate.data import Split
+    from striate.metrics import Evaluation
+
+PARTS = ("test", "validation", "train")
+
+
+def val(
+    model: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory or a model file.")],
+    data: Annotated[
+        str | None, typer.Argument(help="What to measure on; by default: what it was trained on.")
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(help="test, validation or train; by default: test, where there is one.")
+    ] = None,
+    confusion: Annotated[
+        Path | None, typer.Option(metavar="PICTURE.png", help="Draw the confusion matrix.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:N or mps; by default: the fastest there is.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Measure a classifier: accuracy with its interval, calibration, and figures per class."""
+    if part is not None and part not in PARTS:
+        raise DataError(unknown_name("part", part, PARTS))
+
+    from striate.classifier import evaluate, load
+
+    classifier = load(model, device=device)
+    with output.progress() as show:
+        source, part, split, notes = _find_images(classifier, data, part, show)
+        for note in notes:
+            show(Event("note", {"message": note}))
+        evaluation = evaluate(classifier, split, show)
+    if confusion is not None:
+        _draw(evaluation, confusion)
+    if json:
+        said = {"model": str(model), "data": source, "part": part, "notes": notes}
+        output.say_json({**said, "evaluation": evaluation.to_dict()})
+    else:
+        _say_result(evaluation, part or source)
+
+
+def _find_images(
+    classifier: Classifier, data: str | None, part: str | None, on_event: OnEvent
+) -> tuple[str, str | None, Split, list[str]]:
+    """Open what is measured on; the data of the training are split as they were for it."""
+    from striate.data import open_split
+
+    trained_on = classifier.details.get("source")
+    source = trained_on if data is None else data
+    if not isinstance(source, str):
+        raise DataError("this classifier was trained on arrays in memory; name the data to measure it on")
+    notes: list[str] = []
+    if trained_on is not None and trained_on in (source, os.path.abspath(source)):
+        known = _part_of_training_data(classifier, trained_on, part, on_event)
+        if known is not None:
+            return source, known[0], known[1], notes
+        notes.append("the data have changed since the training, whose validation part is not known any more")
+    split, rejected, more = open_split(source, part, like=classifier, on_event=on_event)
+    notes += [*more, *(f"left out {file.name}: {file.reason}" for file in rejected)]
+    return source, part, split, notes
+
+
+def _part_of_training_data(
+    classifier: Classifier, source: str, part: str | None, on_event: OnEvent
+) -> tuple[str, Split] | None:
+    """Give a part as the training split it; nothing where the data are no longer those."""
+    from striate.core.recipe import Recipe
+    from striate.data import open_dataset
+
+    recipe = Recipe.from_dict(classifier.details.get("recipe", {}))
+    dataset = open_dataset(
+        source,
+        size=recipe.size,
+        fit=recipe.fit,
+        validation=recipe.validation,
+        seed=recipe.seed,
+        on_event=on_event,
+    )
+    if dataset.fingerprint != classifier.details.get("fingerprint"):
+        return None
+    if part is None:
+        part = "validation" if dataset.test is None else "test"
+    split: Split | None = getattr(dataset, part)
+    if split is None:
+        raise DataError(f"{source} has no {part} part; validation and train are there")
+    return part, split
+
+
+def _draw(evaluation: Evaluation, path: Path) -> None:
+    from striate.plots import confusion_matrix
+
+    try:
+        confusion_matrix(evaluation.confusion, evaluation.classes, path)
+    except OSError as error:
+        raise RunError(f"cannot write the picture {path}: {error.strerror or error}") from error
+
+
+def _say_result(evaluation: Evaluation, part: str) -> None:
+    output.say(output.accuracy_line(part, evaluation))
+    if evaluation.top5 is not None:
+        output.say(f"among the five likeliest  {output.percent(evaluation.top5)}")
+    output.say(f"negative log-likelihood   {evaluation.negative_log_likelihood:.4f}")
+    output.say(f"Brier score               {evaluation.brier:.4f}")
+    output.say(
+        f"calibration error         {evaluation.calibration_error:.4f} with temperature "
+        f"{evaluation.temperature:.3f}, {evaluation.calibration_error_uncalibrated:.4f} without"
+    )
+    output.say()
+    figures = zip(
+        evaluation.classes,
+        evaluation.precision,
+        evaluation.recall,
+        evaluation.f1,
+        evaluation.support,
+        strict=True,
+    )
+    output.say_table(
+        ("class", "precision", "recall", "F1", "images"),
+        [
+            (name, output.percent(p), output.percent(r), f"{f1:.4f}", f"{images:,}")
+            for name, p, r, f1, images in figures
+        ],
+        numbers=range(1, 5),
+    )
