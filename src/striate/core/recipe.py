@@ -54,9 +54,9 @@ class Recipe:
 
     >>> Recipe(epochs=3).batch is None
     True
-    >>> Recipe(fit="crap")
+    >>> Recipe(warmup=2)
     Traceback (most recent call last):
-    striate.core.errors.RecipeError: there is no fit 'crap'; did you mean 'crop'? (there are: pad, crop, stretch)
+    striate.core.errors.RecipeError: warmup is 2, which is not in [0, 1)
     """
 
     model: str | None = None

@@ -23,6 +23,8 @@ class Muon(torch.optim.Optimizer):
         lr: the rate, over 0.
         momentum: in [0, 1).
         weight_decay: decoupled decay, at least 0.
+        dtype: in which updates are made orthogonal: bfloat16 is exact enough, and fast where the
+            hardware computes it.
 
     Source: Jordan et al., Muon (2024); the factor of the rate is that of Liu et al., Muon is Scalable
     for LLM Training (2025), section 2.2.
@@ -35,7 +37,9 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float = 0.6,
         weight_decay: float = 0.0,
+        dtype: torch.dtype = torch.bfloat16,
     ) -> None:
+        self._dtype = dtype
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(parameters, defaults)
 
@@ -70,7 +74,7 @@ class Muon(torch.optim.Optimizer):
                 factor = 0.2 * max(matrix.shape) ** 0.5
                 if group["weight_decay"]:
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                update = orthogonal(matrix).view_as(direction)
+                update = orthogonal(matrix.to(self._dtype)).view_as(direction)
                 parameter.add_(update.to(parameter.dtype), alpha=-group["lr"] * factor)
         return loss
 
@@ -78,7 +82,7 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrix: Tensor, *, steps: int = 5) -> Tensor:
     """Bring all singular values of a matrix near 1 and keep its singular vectors.
 
-    The quintic Newton-Schulz iteration ``X <- a X + (b X X' + c (X X')^2) X`` in bfloat16; its
+    The quintic Newton-Schulz iteration ``X <- a X + (b X X' + c (X X')^2) X``; its
     coefficients trade exactness for speed, so singular values end between about 0.7 and 1.2.
 
     Args:
@@ -86,7 +90,7 @@ def orthogonal(matrix: Tensor, *, steps: int = 5) -> Tensor:
         steps: iterations.
 
     Returns:
-        A bfloat16 matrix of the same shape; a matrix of zeros stays one.
+        A matrix of the same shape and type; a matrix of zeros stays one.
 
     Source: Jordan et al., Muon (2024), for the coefficients.
 
@@ -95,7 +99,7 @@ def orthogonal(matrix: Tensor, *, steps: int = 5) -> Tensor:
     True
     """
     wide = matrix.shape[0] <= matrix.shape[1]
-    x = (matrix if wide else matrix.T).bfloat16()
+    x = matrix if wide else matrix.T
     x = x / (x.norm() + 1e-7)
     for _ in range(steps):
         gram = x @ x.T
@@ -130,7 +134,8 @@ def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Opti
     groups = [group for group in groups if group["params"]]
     optimizers: list[torch.optim.Optimizer] = []
     if filters:
-        optimizers.append(Muon(filters, lr=rate, weight_decay=decay))
+        dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        optimizers.append(Muon(filters, lr=rate, weight_decay=decay, dtype=dtype))
     if groups and recipe.optimizer == "adamw":
         optimizers.append(torch.optim.AdamW(groups, lr=rate))
     elif groups:

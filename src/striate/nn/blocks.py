@@ -13,6 +13,7 @@ class Residual(nn.Module):
 
     Source: He et al., Deep Residual Learning (2015), section 3.2.
 
+    >>> import torch
     >>> Residual(nn.Identity())(torch.ones(2)).tolist()
     [2.0, 2.0]
     """

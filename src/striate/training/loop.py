@@ -111,6 +111,7 @@ class Loop:
         half = 0.5 * self._step_share()
         factor = rate_factor(share + half, schedule=self.recipe.schedule, warmup=self.recipe.warmup)
         set_rates(self.optimizers, factor)
+        self.state.rate = self.optimizers[0].param_groups[0]["lr"]
         pixels = images.float().div_(255).contiguous(memory_format=policy.memory_format)
         with policy.autocast():
             logits = self.classifier(pixels).float()
@@ -145,10 +146,10 @@ class Loop:
             self._last_loss = loss
 
     def _not_finite(self, loss: float) -> str:
-        rates = " and ".join(f"{opt.param_groups[0]['lr']:.3g}" for opt in self.optimizers)
         return (
             f"the loss became {loss} at step {self.state.step} (epoch {self.state.epoch + 1}, learning rate "
-            f"{rates}), which most often means that the rate is too high; a tenth of it usually works"
+            f"{self.state.rate:.3g}), which most often means that the rate is too high; a tenth of it "
+            "usually works"
         )
 
     def _validate(self) -> None:
@@ -169,7 +170,7 @@ class Loop:
             "step": state.step,
             "seconds": round(self._elapsed(), 3),
             "share": round(self.budget.share(step=state.step, elapsed=self._elapsed()), 5),
-            "learning_rate": self.optimizers[0].param_groups[0]["lr"],
+            "learning_rate": state.rate,
             "train_loss": state.loss_sum / max(state.seen, 1),
             "train_accuracy": state.right / max(state.seen, 1),
             "validation_loss": loss,

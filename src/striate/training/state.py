@@ -30,6 +30,7 @@ class State:
         loss_sum: sum over this epoch's images of their losses.
         right: how many of this epoch's images were predicted correctly.
         seen: how many images this epoch has seen.
+        rate: the first optimiser's learning rate in the last step.
         rows: the figures of the epochs so far.
         best_epoch: the row of the best epoch so far, counted from 1; 0 before the first validation.
         target_reached: whether the target accuracy has been reached.
@@ -43,6 +44,7 @@ class State:
     loss_sum: float = 0.0
     right: int = 0
     seen: int = 0
+    rate: float = 0.0
     rows: list[Row] = field(default_factory=list)
     best_epoch: int = 0
     target_reached: bool = False

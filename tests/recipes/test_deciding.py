@@ -1,0 +1,43 @@
+"""What is decided for data that the user said nothing about."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from striate.core.errors import RecipeError
+from striate.core.recipe import Recipe
+from striate.models import CATALOGUE
+from striate.recipes import resolve
+
+UNUSED = {"minutes", "epochs", "target", "size", "validation"}
+
+
+@given(images=st.integers(1, 10**7), height=st.integers(4, 300), width=st.integers(4, 300))
+def test_everything_is_decided_and_in_range(images, height, width) -> None:
+    recipe = resolve(Recipe(), images=images, size=(height, width), flip=True, precision="float32")
+    undecided = {field.name for field in fields(recipe) if getattr(recipe, field.name) is None}
+    assert undecided <= UNUSED
+    assert recipe.model in CATALOGUE
+    assert recipe.shift is not None
+    assert recipe.shift < min(height, width)
+
+
+def test_what_the_user_said_is_kept() -> None:
+    wanted = Recipe(model="compact-small", batch=7, flip=False, minutes=2, learning_rate=0.3, shift=0)
+    recipe = resolve(wanted, images=5000, size=(28, 28), flip=True, precision="float32")
+    said = wanted.to_dict()
+    assert {name: recipe.to_dict()[name] for name in said} == said
+
+
+def test_large_images_get_a_residual_network() -> None:
+    recipe = resolve(Recipe(), images=5000, size=(224, 224), flip=True, precision="float32")
+    assert recipe.model == "resnet18"
+
+
+def test_an_unknown_model_is_refused_before_anything_is_made() -> None:
+    with pytest.raises(RecipeError, match="did you mean 'compact-small'"):
+        resolve(Recipe(model="compact-smal"), images=5, size=(8, 8), flip=True, precision="float32")
