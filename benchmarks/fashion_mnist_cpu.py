@@ -173,36 +173,40 @@ def main() -> None:
 
 
 def _print_table(results: dict[tuple, list[dict[str, float]]], peak: float) -> None:
-    print(
-        "| side | level | epochs | mean test accuracy | sd | training s (median, range) | process s | images/s | share of peak | GiB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    columns = ("side", "level", "epochs", "mean test accuracy", "sd", "training s (median, range)")
+    columns += ("process s", "images/s", "share of peak", "GiB")
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for (side, level, epochs), found in results.items():
-
-        def column(name: str, found=found) -> list[float]:
-            return [each[name] for each in found]
-
-        accuracy, seconds = column("accuracy"), column("training_seconds")
-        spread = statistics.stdev(accuracy) if len(accuracy) > 1 else float("nan")
-        share = "-"
-        if side == "ours":
-            share = f"{statistics.median(column('flop_per_second')) / peak:.0%}"
-        reached = "reached" if statistics.mean(accuracy) >= level else "MISSED"
-        print(
-            f"| {side} | {level:.0%} {reached} | {epochs:g} | {statistics.mean(accuracy):.2%} | {spread:.2%} "
-            f"| {statistics.median(seconds):.1f} ({min(seconds):.1f}-{max(seconds):.1f}) "
-            f"| {statistics.median(column('process_seconds')):.1f} "
-            f"| {statistics.median(column('images_per_second')):,.0f} | {share} | {max(column('peak_gib')):.2f} |"
-        )
+        print(f"| {' | '.join(_row(side, level, epochs, found, peak))} |")
     times = {
-        (side, level): statistics.median(e["training_seconds"] for e in found)
+        (side, level): statistics.median(each["training_seconds"] for each in found)
         for (side, level, _), found in results.items()
     }
     base = times.get(("example", 0.92))
-    if base:
-        for (side, level), seconds in times.items():
-            if side == "ours":
-                print(f"ours to {level:.0%}: {base / seconds:.1f} times sooner than the example to 92%")
+    for (side, level), seconds in times.items():
+        if base and side == "ours":
+            print(f"ours to {level:.0%}: {base / seconds:.1f} times sooner than the example to 92%")
+
+
+def _row(side: str, level: float, epochs: float, found: list[dict[str, float]], peak: float) -> list[str]:
+    def median(name: str) -> float:
+        return statistics.median(each[name] for each in found)
+
+    accuracy = [each["accuracy"] for each in found]
+    seconds = [each["training_seconds"] for each in found]
+    mean = statistics.mean(accuracy)
+    return [
+        side,
+        f"{level:.0%} {'reached' if mean >= level else 'MISSED'}",
+        f"{epochs:g}",
+        f"{mean:.2%}",
+        f"{statistics.stdev(accuracy):.2%}" if len(accuracy) > 1 else "-",
+        f"{median('training_seconds'):.1f} ({min(seconds):.1f}-{max(seconds):.1f})",
+        f"{median('process_seconds'):.1f}",
+        f"{median('images_per_second'):,.0f}",
+        f"{median('flop_per_second') / peak:.0%}" if side == "ours" else "-",
+        f"{max(each['peak_gib'] for each in found):.2f}",
+    ]
 
 
 if __name__ == "__main__":

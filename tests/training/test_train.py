@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import striate
-from striate.core.errors import RecipeError, RunError, TrainingError
+from striate.core.errors import RecipeError, RunError, ShapeError, TrainingError
 from striate.core.events import ignore
 from striate.core.tensors import load_tensors
 from striate.training import Run, train
@@ -69,6 +69,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(fit, digits, 
     assert first != weights("c", 6)
 
 
+def test_the_callers_random_numbers_are_left_alone(fit, digits) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    fit(digits, epochs=0.1)
+    assert torch.rand(2).equal(expected)
+
+
 def test_a_run_in_minutes_ends_within_five_percent(fit, digits) -> None:
     seconds = 6.0
     run, events = fit(digits, minutes=seconds / 60)
@@ -116,8 +124,9 @@ def test_a_rate_beyond_reason_stops_the_run_and_keeps_the_best_weights(fit, digi
         fit(digits, optimizer="sgd", learning_rate=1e3, epochs=20, precision="float32", weight_decay=1.0)
     run = Run(tmp_path / "run")
     assert not run.is_finished
-    tensors, _ = load_tensors(run.checkpoint)
-    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+    for path in (run.checkpoint, run.path / "last.safetensors"):
+        tensors, _ = load_tensors(path)
+        assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
     if run.rows:
         assert np.isfinite(run.classifier.logits(digits.test.images[:5]).numpy()).all()
 
@@ -160,6 +169,9 @@ def test_nothing_is_made_for_a_recipe_that_is_wrong(digits, tmp_path) -> None:
         train(digits, out=tmp_path / "run", epoch=3)
     with pytest.raises(RecipeError, match="did you mean"):
         train(digits, out=tmp_path / "run", model="compact-smal", on_event=ignore)
+    tiny = np.zeros((20, 3, 3), dtype=np.uint8), np.arange(20) % 2
+    with pytest.raises(ShapeError, match="3x3 pixels are too small"):
+        train(tiny, out=tmp_path / "run", on_event=ignore)
     with pytest.raises(RunError, match="nothing to train on"):
         train(on_event=ignore)
     assert not list(tmp_path.iterdir())

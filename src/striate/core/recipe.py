@@ -40,12 +40,12 @@ class Recipe:
         optimizer: ``muon`` (filters by Muon, the rest by SGD), ``sgd`` or ``adamw``.
         learning_rate: peak rate, over 0: of the filters under Muon, of everything otherwise.
         other_rate: peak rate of what Muon leaves to SGD (biases, norms, the head).
-        weight_decay: decay of filter and head weights, decoupled, at least 0.
+        weight_decay: of filters and head, at least 0; decoupled from the gradient but under SGD.
         schedule: ``one-cycle`` (linear up, then down to 0) or ``linear`` (down to 0 from the start).
         warmup: share of the budget in which one-cycle rises, in [0, 1).
         label_smoothing: share of each label spread over all classes, in [0, 1).
         flip: mirror images at random; ``None``: as the data allows (never for digits).
-        shift: largest random shift, pixels; ``None``: a fourteenth of the side.
+        shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs.
         precision: ``bfloat16`` or ``float32``; ``None``: bfloat16 where the hardware computes it.
         seed: the one seed of everything random.
 
@@ -203,7 +203,7 @@ class Recipe:
 
 # name, lowest, highest, lowest is excluded, highest is excluded
 _RANGES: tuple[tuple[str, float, float, bool, bool], ...] = (
-    ("size", 4, 4096, False, False),
+    ("size", 1, 4096, False, False),
     ("validation", 0, 0.5, True, False),
     ("epochs", 0, 1e6, True, False),
     ("minutes", 0, 1e6, True, False),

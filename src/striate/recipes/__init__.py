@@ -1,4 +1,4 @@
-"""Recipes: what is decided for data that the user said nothing about, and recipes with measured results."""
+"""Recipes: what is decided where the user left it open, from the data and the machine."""
 
 from striate.recipes.deciding import resolve
 

@@ -55,10 +55,18 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
     if recipe.flip is None:
         decided["flip"] = flip
     if recipe.shift is None:
-        decided["shift"] = min(size) // 14
+        decided["shift"] = _shift(recipe, size)
     if recipe.precision is None:
         decided["precision"] = precision
     return recipe.changed(**decided)
+
+
+def _shift(recipe: Recipe, size: tuple[int, int]) -> int:
+    # In so few passes nothing is learnt by heart, and what moves is only harder to learn: on
+    # Fashion-MNIST two epochs lose 0.4 points by a shift of 1, and seven lose nothing.
+    if recipe.epochs is not None and recipe.epochs < 4:
+        return 0
+    return min(size) // 28
 
 
 def _epochs(images: int) -> int:

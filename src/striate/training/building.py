@@ -56,8 +56,9 @@ def new_classifier(dataset: Dataset, recipe: Recipe, policy: Policy) -> Classifi
     )
     sample = _sample(dataset)
     if isinstance(network, LearnsFirstLayer):
-        scaled = torch.from_numpy(sample).float().div_(255).to(policy.device)
-        network.learn_first_layer((scaled - classifier.mean) / classifier.std)
+        # On the CPU, since it takes float64, which not every device has.
+        scaled = torch.from_numpy(sample).float().div_(255)
+        network.learn_first_layer((scaled - classifier.mean.cpu()) / classifier.std.cpu())
     if policy.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return classifier

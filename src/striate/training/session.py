@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 
 from striate.classifier import Classifier
-from striate.core.device import Policy
 from striate.core.errors import TrainingError
 from striate.core.events import Event, OnEvent
 from striate.core.recipe import Recipe
@@ -18,12 +17,11 @@ from striate.data.batches import Batches
 from striate.engine.budgets import Budget, StepBudget, TimeBudget
 from striate.engine.memory import keep_freed_memory
 from striate.engine.optimizers import make_optimizers
-from striate.training.building import new_classifier
 from striate.training.finish import finish, write_rejected
 from striate.training.loop import Loop
 from striate.training.records import append_row, logged, write_rows, writing
 from striate.training.run import Run
-from striate.training.state import State, save_checkpoint
+from striate.training.state import State, read_checkpoint, restore, save_checkpoint
 
 
 @dataclass
@@ -51,37 +49,33 @@ class Session:
     on_event: OnEvent
 
     @classmethod
-    def new(cls, run: Run, dataset: Dataset, recipe: Recipe, policy: Policy, on_event: OnEvent) -> Session:
+    def new(
+        cls, run: Run, dataset: Dataset, recipe: Recipe, classifier: Classifier, on_event: OnEvent
+    ) -> Session:
         """Build all parts as the recipe says, at the start of a training.
 
         Args:
             run: where everything is written.
             dataset: what is trained on.
             recipe: with everything decided.
-            policy: where and how to compute.
+            classifier: untrained.
             on_event: is given every event.
 
         Returns:
             The session, before its first step.
         """
         keep_freed_memory()
-        classifier = new_classifier(dataset, recipe, policy)
         batches = Batches(
             dataset.train,
             batch=recipe.batch or 1,
-            device=policy.device,
+            device=classifier.policy.device,
             seed=recipe.seed,
             augmentation=Augmentation(flip=bool(recipe.flip), shift=recipe.shift or 0),
         )
         optimizers = make_optimizers(classifier.network, recipe)
         return cls(run, dataset, recipe, classifier, optimizers, batches, State(), logged(run, on_event))
 
-    def tell_start(self, *, preparation: float) -> None:
-        """Tell what was decided.
-
-        Args:
-            preparation: seconds that opening the data took.
-        """
+    def _tell_start(self, preparation: float) -> None:
         count = sum(parameter.numel() for parameter in self.classifier.network.parameters())
         size = "x".join(map(str, self.dataset.size))
         self.on_event(
@@ -113,8 +107,11 @@ class Session:
         for note in self.dataset.notes:
             self.on_event(Event("note", {"message": note}))
 
-    def complete(self) -> Run:
+    def complete(self, *, preparation: float) -> Run:
         """Train to the end of the budget and write what a run ends with.
+
+        Args:
+            preparation: seconds that opening the data took, to be told.
 
         Returns:
             The finished run.
@@ -132,6 +129,7 @@ class Session:
         write_rows(self.run, self.state.rows)
         if self.state.step == 0:
             self._save()  # from here on the run can be resumed
+        self._tell_start(preparation)
         loop = Loop(
             classifier=self.classifier,
             optimizers=self.optimizers,
@@ -146,7 +144,11 @@ class Session:
         try:
             loop.run()
         except TrainingError as error:
-            raise TrainingError(f"{error}; {self._what_is_left()}") from error
+            self._keep_last_good()
+            raise TrainingError(f"{error}; {self._keep_best()} in {self.run.path}") from error
+        except KeyboardInterrupt:
+            self._keep_best()
+            raise
         began = time.perf_counter()
         evaluations = finish(
             self.run, self.classifier, dataset=self.dataset, state=self.state, on_event=self.on_event
@@ -189,18 +191,20 @@ class Session:
                 facts=facts,
             )
 
-    def _what_is_left(self) -> str:
-        """Write the best weights there are as the model and say which they are."""
+    def _keep_best(self) -> str:
+        """Write the weights of the best epoch so far as the model and say which that was."""
         if not self.state.best:
-            return "no epoch was finished before, so there is no model"
+            return "no epoch was finished, so there is no model yet"
         self.classifier.network.load_state_dict(self.state.best)
-        with writing(self.run.path):
-            self.classifier.save(self.run.path / "model.safetensors")
+        self.classifier.save(self.run.path / "model.safetensors")
         accuracy = self.state.rows[self.state.best_epoch - 1]["validation_accuracy"]
-        return (
-            f"the weights of epoch {self.state.best_epoch} (validation accuracy {accuracy:.4f}) are kept in "
-            f"{self.run.path / 'model.safetensors'}"
-        )
+        return f"the model of epoch {self.state.best_epoch} (validation accuracy {accuracy:.4f}) is kept"
+
+    def _keep_last_good(self) -> None:
+        """Write the weights of the last checkpoint, whose loss was still a number."""
+        _, tensors, _ = read_checkpoint(self.run.checkpoint)
+        restore(tensors, network=self.classifier.network, optimizers=[])
+        self.classifier.save(self.run.path / "last.safetensors")
 
     def _budget(self) -> Budget:
         if self.recipe.minutes is not None:

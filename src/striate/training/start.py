@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from striate.core.device import choose_policy
+import torch
+
+from striate.core.device import Policy, choose_policy
 from striate.core.errors import RunError
 from striate.core.events import OnEvent
 from striate.core.recipe import Recipe
 from striate.data import Dataset, open_dataset
 from striate.engine.progress import terminal_progress
 from striate.recipes import resolve
+from striate.training.building import new_classifier
 from striate.training.run import Run, new_run, open_run
 from striate.training.session import Session
 from striate.training.state import read_checkpoint, restore
@@ -80,11 +84,12 @@ def train(
         flip=dataset.flip,
         precision=policy.precision,
     )
-    run = new_run(dataset.name, out)
-    with run.locked():
-        session = Session.new(run, dataset, decided, policy, on_event)
-        session.tell_start(preparation=time.perf_counter() - began)
-        return session.complete()
+    with _own_randomness(policy):
+        classifier = new_classifier(dataset, decided, policy)
+        run = new_run(dataset.name, out)  # not before: what does not fit must leave nothing behind
+        with run.locked():
+            session = Session.new(run, dataset, decided, classifier, on_event)
+            return session.complete(preparation=time.perf_counter() - began)
 
 
 def _resume(path: Path | str, *, data: Any, device: str | None, on_event: OnEvent) -> Run:
@@ -102,11 +107,18 @@ def _resume(path: Path | str, *, data: Any, device: str | None, on_event: OnEven
                 f"the data of {path} have changed since it was started, so it cannot go on as it was; "
                 "start a new training"
             )
-        session = Session.new(run, dataset, recipe, choose_policy(device, recipe.precision), on_event)
-        restore(tensors, network=session.classifier.network, optimizers=session.optimizers)
-        session.state = state
-        session.tell_start(preparation=time.perf_counter() - began)
-        return session.complete()
+        policy = choose_policy(device, recipe.precision)
+        with _own_randomness(policy):
+            classifier = new_classifier(dataset, recipe, policy)
+            session = Session.new(run, dataset, recipe, classifier, on_event)
+            restore(tensors, network=session.classifier.network, optimizers=session.optimizers)
+            session.state = state
+            return session.complete(preparation=time.perf_counter() - began)
+
+
+def _own_randomness(policy: Policy) -> AbstractContextManager[None]:
+    """Leave the caller's random generators as they were."""
+    return torch.random.fork_rng([policy.device] if policy.device.startswith("cuda") else [])
 
 
 def _open(data: Any, recipe: Recipe, on_event: OnEvent) -> Dataset:
