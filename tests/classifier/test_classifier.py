@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -59,6 +61,16 @@ def test_modes_are_restored_after_a_crash(classifier: Classifier) -> None:
     with pytest.raises(RuntimeError):
         classifier.logits(torch.rand(3, 3, 12, 10))
     assert classifier.network.training
+
+
+def test_a_mirroring_classifier_averages_an_image_and_its_mirror_image(classifier: Classifier) -> None:
+    images = torch.rand(3, 3, 12, 10)
+    plain, turned = classifier.logits(images), classifier.logits(images.flip(3))
+    classifier.preprocessing = replace(classifier.preprocessing, mirror=True)
+    averaged = classifier.logits(images)
+    assert torch.allclose(averaged, (plain + turned) / 2, atol=1e-6)
+    assert torch.allclose(classifier.logits(images.flip(3)), averaged, atol=1e-6)
+    assert not torch.allclose(plain, turned, atol=1e-3)
 
 
 def test_no_image_gives_no_row(classifier: Classifier) -> None:

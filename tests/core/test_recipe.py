@@ -36,6 +36,7 @@ UNDECIDED = {
     "other_rate": number(0, 1e3, exclude_min=True),
     "weight_decay": number(0, 10),
     "flip": st.booleans(),
+    "mirror": st.booleans(),
     "shift": st.integers(0, 4096),
     "precision": st.sampled_from(PRECISIONS),
 }
@@ -114,7 +115,7 @@ def test_an_unknown_field_suggests_the_nearest(name, nearest):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("size", 3),
+        ("size", 0),
         ("size", 4097),
         ("validation", 0),
         ("validation", 0.51),
@@ -155,6 +156,7 @@ def test_a_value_out_of_range_is_refused_with_the_range(name, value):
         ("batch", True, "a whole number"),
         ("warmup", None, "a number"),
         ("flip", 1, "true or false"),
+        ("mirror", 0.5, "true or false"),
         ("flip", "yes", "true or false"),
         ("model", 18, "a name"),
         ("fit", None, "a name"),

@@ -94,13 +94,30 @@ def test_leaving_an_epoch_early_ends_its_reader(tmp_path) -> None:
         next(epoch)
 
 
-def test_augmentation_changes_images_by_flips_and_small_shifts_only() -> None:
+def test_augmentation_shifts_by_every_offset_up_to_the_largest() -> None:
     images = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).repeat(400, 1, 1, 1)
-    changed = Augmentation(flip=True, shift=1)(images, torch.Generator().manual_seed(0))
-    centre = changed[:, 0, 4, 4].tolist()
-    plain, mirrored = 4 * 8 + 4, 4 * 8 + 3
-    reached = {
-        base + 8 * down + right for base in (plain, mirrored) for down in (-1, 0, 1) for right in (-1, 0, 1)
-    }
-    assert set(centre) == reached
+    mirrored = torch.arange(400) % 2 == 0
+    changed = Augmentation(flip=True, shift=1)(images, mirrored, torch.Generator().manual_seed(0))
+    for chosen, centre in ((mirrored, 4 * 8 + 3), (~mirrored, 4 * 8 + 4)):
+        reached = {centre + 8 * down + right for down in (-1, 0, 1) for right in (-1, 0, 1)}
+        assert set(changed[chosen, 0, 4, 4].tolist()) == reached
     assert changed.dtype == torch.uint8
+
+
+def test_mirroring_alternates_from_epoch_to_epoch() -> None:
+    split = _split()
+    flips = Augmentation(flip=True, shift=0)
+    batches = Batches(split, batch=10, device="cpu", seed=1, augmentation=flips)
+    seen = []
+    for epoch in range(3):
+        shown = {}
+        for images, labels in batches.epoch(epoch):
+            for image, label in zip(images, labels.tolist(), strict=True):
+                same = image.equal(torch.from_numpy(split.images[label]))
+                turned = image.equal(torch.from_numpy(split.images[label]).flip(2))
+                assert same != turned
+                shown[label] = turned
+        seen.append([shown[label] for label in range(50)])
+    assert 10 < sum(seen[0]) < 40
+    assert seen[1] == [not turned for turned in seen[0]]
+    assert seen[2] == seen[0]

@@ -108,9 +108,14 @@ class Classifier(nn.Module):
             images: (N, C, H, W) in [0, 1].
 
         Returns:
-            (N, classes), before the temperature.
+            (N, classes), before the temperature; in evaluation mode, where the preprocessing says so,
+            the mean of those of each image and of its mirror image.
         """
-        logits: Tensor = self.network((images - self.mean) / self.std)
+        normalised = (images - self.mean) / self.std
+        logits: Tensor = self.network(normalised)
+        if self.preprocessing.mirror and not self.training:
+            mirrored: Tensor = self.network(normalised.flip(3))
+            logits = (logits + mirrored) / 2
         return logits
 
     def logits(self, images: np.ndarray | Tensor) -> Tensor:

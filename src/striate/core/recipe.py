@@ -45,6 +45,7 @@ class Recipe:
         warmup: share of the budget in which one-cycle rises, in [0, 1).
         label_smoothing: share of each label spread over all classes, in [0, 1).
         flip: mirror images at random; ``None``: as the data allows (never for digits).
+        mirror: predict by the mean over an image and its mirror image; ``None``: as ``flip``.
         shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs.
         precision: ``bfloat16`` or ``float32``; ``None``: bfloat16 where the hardware computes it.
         seed: the one seed of everything random.
@@ -75,6 +76,7 @@ class Recipe:
     warmup: float = 0.1
     label_smoothing: float = 0.1
     flip: bool | None = None
+    mirror: bool | None = None
     shift: int | None = None
     precision: str | None = None
     seed: int = 0
@@ -230,7 +232,7 @@ def _check_types(recipe: Recipe) -> None:
             continue
         if field.name in _STRINGS:
             fits, kind = isinstance(value, str), "a name"
-        elif field.name == "flip":
+        elif field.name in ("flip", "mirror"):
             fits, kind = isinstance(value, bool), "true or false"
         elif field.name in _INTEGERS:
             fits, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"

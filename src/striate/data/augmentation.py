@@ -12,36 +12,35 @@ from striate.nn import mirror, shift
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Mirror half of the images and shift each by a few pixels.
+    """Mirror images and shift each by a few pixels.
 
     Args:
-        flip: whether images are mirrored left to right at random.
+        flip: whether images are mirrored left to right.
         shift: the largest shift in pixels, along each axis; less than the images' sides.
 
     >>> images = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4)
-    >>> Augmentation(flip=False, shift=0)(images, torch.Generator()).equal(images)
+    >>> Augmentation(flip=False, shift=0)(images, torch.tensor([True]), torch.Generator()).equal(images)
     True
     """
 
     flip: bool
     shift: int
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, images: Tensor, mirrored: Tensor, generator: torch.Generator) -> Tensor:
         """Change a batch at random.
 
         Args:
             images: N x C x H x W, any type.
+            mirrored: N booleans: which ones to mirror, where images are mirrored at all.
             generator: the source of randomness, on the images' device.
 
         Returns:
             A batch of the same shape and type.
         """
-        count, device = len(images), images.device
         if self.flip:
-            chosen = torch.rand(count, generator=generator, device=device) < 0.5
-            images = mirror(images, chosen)
+            images = mirror(images, mirrored)
         if self.shift:
-            low, high = -self.shift, self.shift + 1
-            offsets = torch.randint(low, high, (count, 2), generator=generator, device=device)
+            low, high, count = -self.shift, self.shift + 1, len(images)
+            offsets = torch.randint(low, high, (count, 2), generator=generator, device=images.device)
             images = shift(images, offsets, radius=self.shift)
         return images

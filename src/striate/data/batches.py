@@ -25,7 +25,10 @@ class Batches:
     """The batches of every epoch of a training.
 
     Each epoch goes through the images in a new order; the last ones that do not fill a batch are left
-    out of that epoch, so that all batches are of one size.
+    out of that epoch, so that all batches are of one size. Where images are mirrored, chance decides for
+    each in the first epoch, and from then on it alternates: two epochs show every image both ways, where
+    chance alone would show half of them the same way twice (Jordan, 94% on CIFAR-10 in 3.29 Seconds on a
+    Single GPU, 2024, section 3.6).
 
     Args:
         split: the images and labels to train on.
@@ -46,6 +49,8 @@ class Batches:
         self._augmentation = augmentation
         self._count = len(split)
         self._labels = torch.tensor(split.labels, dtype=torch.long, device=self._device)
+        draws = torch.rand(self._count, generator=torch.Generator().manual_seed(derive(seed, "mirror")))
+        self._mirrored_first = (draws < 0.5).to(self._device)
         self._host = split.images
         self._images = as_tensor(split.images).to(self._device) if self.resident else None
 
@@ -65,23 +70,24 @@ class Batches:
             order = order.to(self._device)
         chosen = [order[step * self.batch : (step + 1) * self.batch] for step in range(start, self.steps)]
         changes = torch.Generator(self._device)
-        for step, (images, labels) in enumerate(self._gather(chosen), start):
+        for step, (index, images) in enumerate(zip(chosen, self._gather(chosen), strict=True), start):
             changes.manual_seed(derive(self._seed, "augmentation", epoch, step))
-            yield self._augmentation(images, changes), labels
+            here = index.to(self._device)
+            mirrored = self._mirrored_first[here] ^ (epoch % 2 == 1)
+            yield self._augmentation(images, mirrored, changes), self._labels[here]
 
-    def _gather(self, chosen: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    def _gather(self, chosen: list[Tensor]) -> Iterator[Tensor]:
         if self._images is not None:
-            for index in chosen:
-                yield self._images[index], self._labels[index]
+            yield from (self._images[index] for index in chosen)
             return
         # One thread reads the batch after next from the disk while the device computes.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="striate-read") as reader:
             waiting = [reader.submit(self._read, index) for index in chosen[:2]]
-            for position, index in enumerate(chosen):
+            for position in range(len(chosen)):
                 images = waiting.pop(0).result()
                 if position + 2 < len(chosen):
                     waiting.append(reader.submit(self._read, chosen[position + 2]))
-                yield images.to(self._device, non_blocking=True), self._labels[index.to(self._device)]
+                yield images.to(self._device, non_blocking=True)
 
     def _read(self, index: Tensor) -> Tensor:
         # Sorted reads are sequential on the disk; the batch is put back in its own order after.

@@ -12,8 +12,10 @@ LARGEST_COMPACT = 128
 PEAK_RATES = {"muon": 0.05, "sgd": 0.05, "adamw": 0.003}
 """Default peak rates of each optimiser: of the filters under Muon, of everything otherwise."""
 
-OTHER_RATE = 0.02
+OTHER_RATE = 0.05
 """Default peak rate of what Muon leaves to SGD."""
+
+WEIGHT_DECAY = 5e-4
 
 
 def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, precision: str) -> Recipe:
@@ -32,7 +34,7 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
     Raises:
         RecipeError: for a model that is not in the catalogue, naming the nearest.
 
-    >>> resolve(Recipe(), images=55000, size=(28, 28), flip=True, precision="float32").epochs
+    >>> resolve(Recipe(), images=60000, size=(28, 28), flip=True, precision="float32").epochs
     10
     """
     decided: dict[str, object] = {}
@@ -51,9 +53,11 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
     if recipe.other_rate is None:
         decided["other_rate"] = OTHER_RATE
     if recipe.weight_decay is None:
-        decided["weight_decay"] = 0.0
+        decided["weight_decay"] = WEIGHT_DECAY
     if recipe.flip is None:
         decided["flip"] = flip
+    if recipe.mirror is None:
+        decided["mirror"] = flip if recipe.flip is None else recipe.flip
     if recipe.shift is None:
         decided["shift"] = _shift(recipe, size)
     if recipe.precision is None:

@@ -46,6 +46,7 @@ def new_classifier(dataset: Dataset, recipe: Recipe, policy: Policy) -> Classifi
             std=std,
             fit=dataset.fit,
             fill=dataset.fill,
+            mirror=bool(recipe.mirror),
         ),
         policy=policy,
         details={
