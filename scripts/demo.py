@@ -13,14 +13,14 @@ MINUTES = 0.75
 def main() -> None:
     """Train within a budget of time, then show what came of it."""
     import striate
+    from striate.core.errors import DataError
 
     try:
-        data = striate.open_dataset("fashion-mnist")
-    except striate.StriateError as error:
+        run = striate.train("fashion-mnist", minutes=MINUTES)
+    except DataError as error:
         print(f"Fashion-MNIST is not to be had here ({error}).")
         print("Training on the 1,797 real scans of digits that come with striate instead.\n")
-        data = striate.open_dataset("digits")
-    run = striate.train(data, minutes=MINUTES)
+        run = striate.train("digits", minutes=MINUTES)
     evaluation = run.evaluation["test"]
     low, high = evaluation.interval
     print(f"\ntest accuracy {evaluation.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}")

@@ -62,8 +62,13 @@ class Loop:
     state: State
     save: Callable[[], None]
     on_event: OnEvent
-    _step_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=MEASURED_STEPS))
-    _waiting: deque[tuple[Tensor, Tensor, int]] = field(default_factory=deque)
+    _step_seconds: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MEASURED_STEPS))
+    _waiting: deque[tuple[Tensor, Tensor, int]] = field(init=False, default_factory=deque)
+    _last_loss: float = field(init=False, default=math.nan)
+    _speed: float = field(init=False, default=0.0)
+    _started_at: float = field(init=False, default=0.0)
+    _saved_at: float = field(init=False, default=0.0)
+    _told_at: float = field(init=False, default=0.0)
 
     def run(self) -> None:
         """Train until the budget is spent or the target is reached.
@@ -72,8 +77,8 @@ class Loop:
             TrainingError: where the loss is no longer a finite number; checkpoints stay as they were.
             KeyboardInterrupt: after Ctrl-C or SIGTERM, when the checkpoint has been written.
         """
-        self._epoch_start = self._saved_at = self._told_at = time.perf_counter()
-        self._started_at = self._epoch_start - self.state.elapsed
+        self._saved_at = self._told_at = time.perf_counter()
+        self._started_at = time.perf_counter() - self.state.elapsed
         with Interrupts() as interrupts:
             while self.state.epoch_step > 0 or not (self._is_spent() or self.state.target_reached):
                 self._train_epoch(interrupts)
@@ -81,8 +86,7 @@ class Loop:
             self._save()
 
     def _train_epoch(self, interrupts: Interrupts) -> None:
-        self._epoch_start = time.perf_counter()
-        self._epoch_start_seen = self.state.seen
+        start, seen = time.perf_counter(), self.state.seen
         with closing(self._epoch_batches()) as batches:
             while self.state.epoch_step < self.batches.steps and not self._is_spent():
                 began = time.perf_counter()
@@ -97,6 +101,7 @@ class Loop:
                 if time.perf_counter() - self._saved_at > CHECKPOINT_SECONDS:
                     self._save()
         self._account(0)
+        self._speed = (self.state.seen - seen) / (time.perf_counter() - start)
 
     def _epoch_batches(self) -> Generator[tuple[Tensor, Tensor], None, None]:
         return self.batches.epoch(self.state.epoch, start=self.state.epoch_step)
@@ -139,17 +144,17 @@ class Loop:
             loss_tensor, right, count = self._waiting.popleft()
             loss = loss_tensor.item()
             if not math.isfinite(loss):
-                raise TrainingError(self._not_finite(loss))
+                raise TrainingError(self._not_finite("loss", loss))
             self.state.loss_sum += loss * count
             self.state.right += int(right.item())
             self.state.seen += count
             self._last_loss = loss
 
-    def _not_finite(self, loss: float) -> str:
+    def _not_finite(self, what: str, value: float) -> str:
+        where = f"step {self.state.step} (epoch {self.state.epoch + 1}, learning rate {self.state.rate:.3g})"
         return (
-            f"the loss became {loss} at step {self.state.step} (epoch {self.state.epoch + 1}, learning rate "
-            f"{self.state.rate:.3g}), which most often means that the rate is too high; a tenth of it "
-            "usually works"
+            f"the {what} became {value} at {where}, which most often means that the rate is too high; "
+            "a tenth of it usually works"
         )
 
     def _validate(self) -> None:
@@ -157,6 +162,8 @@ class Loop:
         logits = self.classifier.logits(self.validation.images)
         labels = torch.as_tensor(self.validation.labels)
         loss = F.cross_entropy(logits, labels).item()
+        if not math.isfinite(loss):
+            raise TrainingError(self._not_finite("validation loss", loss))
         accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
         if isinstance(self.budget, TimeBudget):
             self.budget.reserve = time.perf_counter() - began
@@ -164,7 +171,6 @@ class Loop:
 
     def _finish_epoch(self, loss: float, accuracy: float) -> None:
         state = self.state
-        training_seconds = max(time.perf_counter() - self._epoch_start, 1e-9)
         row: Row = {
             "epoch": state.epoch + 1,
             "step": state.step,
@@ -175,7 +181,7 @@ class Loop:
             "train_accuracy": state.right / max(state.seen, 1),
             "validation_loss": loss,
             "validation_accuracy": accuracy,
-            "images_per_second": round((state.seen - self._epoch_start_seen) / training_seconds, 1),
+            "images_per_second": round(self._speed, 1),
         }
         state.rows.append(row)
         if self._is_best(row):
@@ -236,6 +242,10 @@ class Loop:
 
     def _save(self) -> None:
         self._account(0)
+        # The last step's loss was a number, but what its gradient made of the weights may not be.
+        for parameter in self.classifier.network.parameters():
+            if not bool(torch.isfinite(parameter).all()):
+                raise TrainingError(self._not_finite("weights", math.nan))
         self.state.elapsed = self._elapsed()
         self.save()
         self._saved_at = time.perf_counter()
@@ -250,10 +260,3 @@ class Loop:
 
     def _seconds_a_step(self) -> float:
         return median(self._step_seconds) if self._step_seconds else 0.0
-
-    _started_at: float = 0.0
-    _epoch_start: float = 0.0
-    _epoch_start_seen: int = 0
-    _saved_at: float = 0.0
-    _told_at: float = 0.0
-    _last_loss: float = math.nan
