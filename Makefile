@@ -6,7 +6,12 @@
 # Another Python than python3, 3.11 or newer: make demo PYTHON=python3.13
 
 PYTHON ?= python3
-PIP = .venv/bin/python -m pip install -qq --no-compile --constraint constraints.txt
+PIP = .venv/bin/python -m pip install -qq --no-compile
+
+# The pins reach pip as variables, not as an option, so that they also hold for the setuptools of the
+# environment in which it builds striate; pip 25.3 and newer read the second variable for that.
+export PIP_CONSTRAINT = constraints.txt
+export PIP_BUILD_CONSTRAINT = constraints.txt
 
 .PHONY: demo test check
 

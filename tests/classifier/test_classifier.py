@@ -66,7 +66,7 @@ def test_modes_are_restored_after_a_crash(classifier: Classifier) -> None:
 def test_a_mirroring_classifier_averages_an_image_and_its_mirror_image(classifier: Classifier) -> None:
     images = torch.rand(3, 3, 12, 10)
     plain, turned = classifier.logits(images), classifier.logits(images.flip(3))
-    classifier.preprocessing = replace(classifier.preprocessing, mirror=True)
+    classifier.preprocessing = replace(classifier.preprocessing, average_mirrored=True)
     averaged = classifier.logits(images)
     assert torch.allclose(averaged, (plain + turned) / 2, atol=1e-6)
     assert torch.allclose(classifier.logits(images.flip(3)), averaged, atol=1e-6)

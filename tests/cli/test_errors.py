@@ -113,6 +113,23 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     assert min(seconds) < 1.0  # 0.3 s are promised; the machine may be busy
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [["--version"], ["train", "--help"]])
+def test_a_full_disk_is_said(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "striate", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: cannot write the output: No space left on device\n",
+    )
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     code = f"{sys.executable} -m striate train --help | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from striate.classifier import Prediction
+from striate.cli.predict import write_csv
 from striate.data import open_dataset
 
 NAMES = ("=1+1.png", "two\nlines.png", "naïve 猫,\"'.png", "last.png")
@@ -94,6 +96,7 @@ def test_what_is_missing_is_listed_with_the_rest(invoke, run_path: Path, folder:
         (("{run}", "{folder}/empty.png"), "none of the pictures can be read"),
         (("{run}", "{folder}/absent.png"), "no file or folder"),
         (("{run}", "{folder}", "--csv", "/nowhere/out.csv"), "cannot write /nowhere/out.csv"),
+        (("{run}", "{folder}", "--csv", "{folder}"), "it is a folder; name a file"),
         (("{folder}", "{folder}"), "no finished run"),
         (("{folder}/empty.png", "{folder}"), "not a safetensors file"),
         (("{run}",), "PATH"),
@@ -106,6 +109,26 @@ def test_wrong_input_gets_one_sentence(invoke, run_path: Path, folder: Path, arg
     assert (status, out) == (2, "")
     assert sentence in err
     assert err.count("error: ") == 1
+
+
+def test_where_nothing_can_be_read_the_old_csv_stays(invoke, run_path: Path, folder: Path, tmp_path) -> None:
+    (tmp_path / "out.csv").write_text("old")
+    status, _, err = invoke("predict", run_path, folder / "empty.png", "--csv", tmp_path / "out.csv")
+    assert status == 2
+    assert "none of the pictures can be read" in err
+    assert (tmp_path / "out.csv").read_text() == "old"
+
+
+def test_an_error_of_what_predicts_is_not_the_files(tmp_path: Path) -> None:
+    def failing():
+        yield Prediction("a.png", "cat", 1.0, (("cat", 1.0),))
+        raise OSError(5, "the device is gone")
+
+    (tmp_path / "out.csv").write_text("old")
+    with pytest.raises(OSError, match="the device is gone"):
+        write_csv(tmp_path / "out.csv", failing(), top=1)
+    assert (tmp_path / "out.csv").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
 
 def test_a_failed_csv_leaves_the_old_one(invoke, run_path: Path, folder: Path, tmp_path: Path) -> None:

@@ -10,13 +10,17 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from striate.cli.options import argument_help
 from striate.core.recipe import Recipe
+from striate.core.tensors import load_tensors
 
 SMALL = ("--model", "compact-small", "--epochs", "0.5")
 
@@ -72,7 +76,7 @@ def test_every_field_of_the_recipe_is_an_option(invoke) -> None:
         (("--resume", "absent"), "no run directory absent"),
         (("--resume", "absent", "--epochs", "3", "--no-flip"), "leave out --epochs, --flip"),
         (("--resume", "absent", "--out", "other"), "leave out --out"),
-        (("digits", "--resume", "absent"), "leave out 'digits'"),
+        (("digits", "--resume", "absent"), "no run directory absent"),
     ],
 )
 def test_wrong_input_gets_one_sentence(invoke, tmp_path: Path, monkeypatch, arguments, sentence) -> None:
@@ -83,6 +87,76 @@ def test_wrong_input_gets_one_sentence(invoke, tmp_path: Path, monkeypatch, argu
     assert sentence in err
     assert len(err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def _empty_folder(folder: Path) -> Path:
+    (folder / "photos").mkdir()
+    return folder / "photos"
+
+
+def _one_class(folder: Path) -> Path:
+    (folder / "photos" / "cat").mkdir(parents=True)
+    for number in range(3):
+        Image.new("L", (9, 9), 20 * number).save(folder / "photos" / "cat" / f"{number}.png")
+    return folder / "photos"
+
+
+def _table_without_labels(folder: Path) -> Path:
+    (folder / "photos.csv").write_text("path,colour\na.png,red\n")
+    return folder / "photos.csv"
+
+
+def _table_of_missing_files(folder: Path) -> Path:
+    (folder / "photos.csv").write_text("path,label\na.png,cat\nb.png,dog\n")
+    return folder / "photos.csv"
+
+
+def _arrays_of_other_lengths(folder: Path) -> Path:
+    np.savez(folder / "a.npz", images=np.zeros((3, 8, 8), np.uint8), labels=np.zeros(2, int))
+    return folder / "a.npz"
+
+
+def _arrays_with_nan(folder: Path) -> Path:
+    np.savez(folder / "a.npz", images=np.full((4, 8, 8), np.nan), labels=np.array([0, 1, 0, 1]))
+    return folder / "a.npz"
+
+
+def _archive_that_leads_out(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
+        archive.writestr("../cat/a.png", b"")
+    return folder / "photos.zip"
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (_empty_folder, "has no images"),
+        (_one_class, "one class only, 'cat'"),
+        (_table_without_labels, "no column 'label'"),
+        (_table_of_missing_files, "there is no such file"),
+        (_arrays_of_other_lengths, "has 3 images but"),
+        (_arrays_with_nan, "nan"),
+        (_archive_that_leads_out, "leads out of the archive"),
+    ],
+)
+def test_data_that_cannot_be_used_get_one_sentence_and_no_run(
+    invoke, tmp_path, monkeypatch, make, sentence
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = make(tmp_path)
+    status, out, err = invoke("train", source, "--quiet")
+    assert (status, out) == (2, "")
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_output_that_cannot_be_written_is_one_sentence(invoke, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    status, _, err = invoke("train", "digits", *SMALL, "--quiet", "--out", tmp_path / "file" / "run")
+    assert status == 2
+    assert "cannot make the run directory" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_resuming_a_finished_run_is_said(invoke, run_path: Path) -> None:
@@ -107,5 +181,6 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert process.wait(timeout=60) == 130
     again = rest[-1].partition("this goes on: striate ")[2]
     assert shlex.split(again) == ["train", "--resume", str(path)]
-    assert (path / "checkpoint").is_dir()
+    _, texts = load_tensors(path / "checkpoint" / "state.safetensors")
+    assert json.loads(texts["state"])["step"] > 0
     assert not (path / "evaluation.json").exists()

@@ -81,3 +81,30 @@ def test_wrong_input_gets_one_sentence(invoke, run_path: Path, arguments, senten
     assert (status, out) == (2, "")
     assert sentence in err
     assert err.count("error: ") == 1
+
+
+def test_what_was_trained_on_is_never_measured_as_if_it_were_new(invoke, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+
+    def add(name: str, number: int) -> None:
+        pixels = generator.integers(0, 120, (12, 12), dtype=np.uint8) + (120 if name == "bright" else 0)
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "pictures" / name / f"{number}.png")
+
+    for name in ("bright", "dark"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(12):
+            add(name, number)
+    run = tmp_path / "run"
+    options = ("--model", "compact-small", "--epochs", "1", "--batch", "4", "--quiet", "--out", run)
+    assert invoke("train", tmp_path / "pictures", *options)[0] == 0
+    # The run knows where its data are; the model file, which is given to others, does not.
+    status, out, _ = invoke("val", run, "--json")
+    assert (status, json.loads(out)["part"]) == (0, "validation")
+    assert b"pictures" not in (run / "model.safetensors").read_bytes()
+    status, _, err = invoke("val", run / "model.safetensors")
+    assert status == 2
+    assert "name the data to measure on" in err
+    add("dark", 99)
+    status, out, err = invoke("val", run)
+    assert (status, out) == (2, "")
+    assert "has changed since the training" in err

@@ -15,6 +15,12 @@ def cache(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    """Ask the servers of the tests, not a proxy that this machine may have."""
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @pytest.fixture
 def make_folder(tmp_path):
     """Make a folder of small pictures from {"part/class/name.png": colour}."""

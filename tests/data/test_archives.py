@@ -1,5 +1,7 @@
 """Archives: the same as their folders, and nothing out of those made to harm."""
 
+import bz2
+import gzip
 import io
 import random
 import shutil
@@ -138,6 +140,52 @@ def test_a_damaged_member_is_left_out_and_a_damaged_archive_refused(make_zip, ma
         text.write_text("no archive at all")
         with pytest.raises(DataError, match="damaged or no archive"):
             open_dataset(text)
+
+
+def test_what_a_tar_holds_is_counted_once_and_whatever_kind_it_is_of(make_tar, monkeypatch):
+    path = make_tar("a/notes.txt")
+    monkeypatch.setattr(archives_module, "MOST_RATIO", 0)
+    monkeypatch.setattr(archives_module, "FREE_BYTES", 5 * len(picture()))
+    assert len(open_dataset(path).train) == 2
+    member = tarfile.TarInfo("a/3.png")
+    member.type, member.size = b"Z", 10_000
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(member, io.BytesIO(bytes(10_000)))
+    with pytest.raises(DataError, match="unpacks to more than"):
+        open_dataset(path)
+
+
+def test_a_size_below_nothing_is_damage(tmp_path):
+    member = tarfile.TarInfo("a/b")
+    member.type, member.size = tarfile.DIRTYPE, -5000
+    with tarfile.open(tmp_path / "made.tar", "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(member)
+    with pytest.raises(DataError, match="damaged or no archive"):
+        open_dataset(tmp_path / "made.tar")
+
+
+def test_damage_that_decompressors_report_is_the_archives(make_tar, tmp_path):
+    path = make_tar()
+    with tarfile.open(path, "a") as archive:
+        member = tarfile.TarInfo("b/3.png")
+        member.size = 400_000
+        archive.addfile(member, io.BytesIO(random.Random(0).randbytes(400_000)))
+    content = path.read_bytes()
+    squeezed = bytearray(bz2.compress(content, 1))
+    squeezed[len(squeezed) // 2] ^= 0xFF
+    (tmp_path / "bad.tar.bz2").write_bytes(squeezed)
+    (tmp_path / "bad.tar.gz").write_bytes(gzip.compress(content[:200_000]) + b"no more of it")
+    for name in ("bad.tar.bz2", "bad.tar.gz"):
+        with pytest.raises(DataError, match=f"{name} is damaged or no archive"):
+            open_dataset(tmp_path / name)
+    with zipfile.ZipFile(tmp_path / "made.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+            archive.writestr(name, picture())
+    content = bytearray((tmp_path / "made.zip").read_bytes())
+    content[30 + len("a/1.png") + 40] ^= 0xFF
+    (tmp_path / "made.zip").write_bytes(content)
+    data = open_dataset(tmp_path / "made.zip")
+    assert [item.name for item in data.rejected] == ["a/1.png"]
 
 
 def test_an_archive_without_images_or_classes_says_so(make_zip):

@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from striate.core.errors import DataError
+from striate.data import archives as archives_module
 from striate.data import open_dataset, open_split
 from striate.data.arrays import collect_npz, to_images
 
@@ -80,6 +83,22 @@ def test_an_npz_with_parts_and_class_names(save, images):
     split, _, _ = open_split(data.source, "train", like=data)
     assert len(split) == 12
     assert open_dataset(save(images=images, labels=LABELS)).test is None
+
+
+def test_only_what_is_known_to_be_digits_or_letters_is_not_mirrored(save, generator):
+    twenty = generator.integers(0, 256, (20, 8, 8), dtype=np.uint8)
+    numbers = np.arange(20)
+    for labels, flip in (
+        (numbers % 10, False),
+        (numbers % 9, True),
+        (numbers % 2, True),
+        (np.array(list("ab"))[numbers % 2], False),
+        (np.array(["a", "bee"])[numbers % 2], True),
+    ):
+        for source in ((twenty, labels), save(images=twenty, labels=labels)):
+            data = open_dataset(source)
+            assert data.flip is flip
+            assert any("--flip mirrors them" in note for note in data.notes) is not flip
 
 
 def test_where_channels_could_be_first_or_last_it_is_said(generator):
@@ -173,7 +192,58 @@ def test_what_is_no_npz_is_said(tmp_path, images):
             open_dataset(tmp_path / "bad.npz")
 
 
-@settings(max_examples=80, deadline=None)
+def npz_of_head(head):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode())
+        archive.writestr("labels.npy", b"")
+    return file.getvalue()
+
+
+def npz_with_a_password():
+    file = io.BytesIO()
+    np.savez(file, images=np.zeros((2, 4, 4), np.uint8), labels=[0, 1])
+    content = bytearray(file.getvalue())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = 0
+        while (start := content.find(signature, start)) >= 0:
+            content[start + offset] |= 1
+            start += 4
+    return content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        npz_with_a_password(),
+        npz_of_head("{'descr': '|u1', 'fortran_order': False, 'shape': (4, 4, 4"),
+        npz_of_head("-" * 3000 + "1"),
+    ],
+    ids=["password", "open bracket", "deep nesting"],
+)
+def test_a_hostile_npz_is_refused(tmp_path, content):
+    (tmp_path / "bad.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"bad.npz is no .npz file, or is damaged: ."):
+        open_dataset(tmp_path / "bad.npz")
+
+
+def test_a_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((2, 1000, 1000), np.uint8), labels=[0, 1])
+    assert len(collect_npz(tmp_path / "bomb.npz").images) == 2
+    monkeypatch.setattr(archives_module, "FREE_BYTES", 1 << 20)
+    with pytest.raises(DataError, match="far more than images in a file of its size"):
+        collect_npz(tmp_path / "bomb.npz")
+
+
+def test_many_images_that_are_nearly_empty_are_no_bomb(tmp_path):
+    images = np.zeros((60_000, 28, 28), np.uint8)
+    images[:, 14, 14] = 255
+    np.savez_compressed(tmp_path / "dots.npz", images=images, labels=np.arange(60_000) % 2)
+    assert (tmp_path / "dots.npz").stat().st_size * archives_module.MOST_RATIO < images.nbytes
+    assert collect_npz(tmp_path / "dots.npz").images.shape == (60_000, 1, 28, 28)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.data())
 def test_a_damaged_npz_is_read_or_raises_a_data_error(tmp_path_factory, data):
     file = io.BytesIO()

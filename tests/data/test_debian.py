@@ -21,6 +21,7 @@ def packaged(tmp_path, monkeypatch):
     repository = tmp_path / "repository"
     content = tmp_path / "content"
     (content / "DEBIAN").mkdir(parents=True)
+    (content / "DEBIAN").chmod(0o755)  # dpkg-deb refuses what a strict umask gives
     (content / "usr" / "share" / "datasets" / "tiny").mkdir(parents=True)
     (content / "usr" / "share" / "datasets" / "tiny" / "images.gz").write_bytes(b"images")
     control = "Package: dataset-tiny\nVersion: 1\nArchitecture: all\n"
@@ -58,6 +59,12 @@ def test_a_package_that_there_is_not_is_not_fetched(packaged, tmp_path):
     missing = Packaged("dataset-none", packaged.folder)
     assert not unpack_package(missing, tmp_path / "target", on_event=ignore)
     assert list((tmp_path / "target").iterdir()) == []
+
+
+@needs_apt
+def test_where_the_folder_cannot_be_written_nothing_is_fetched(packaged, tmp_path):
+    (tmp_path / "file").touch()
+    assert not unpack_package(packaged, tmp_path / "file" / "target", on_event=ignore)
 
 
 def test_without_apt_get_nothing_is_done(tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 import io
 import threading
+import time
+import tracemalloc
 import warnings
 import zlib
 
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from striate.core.errors import DataError
-from striate.data import decode_image
+from striate.data import decode_image, decoding
 from striate.data.decoding import measure, quiet_pillow
+from striate.data.pictures import place
 
 
 def encoded(image, kind="PNG", **options):
@@ -58,6 +61,57 @@ def test_sixteen_bits_are_scaled_by_257(dtype):
     image = Image.frombytes(mode, (4, 3), values.astype(dtype).tobytes())
     for kind in ("PNG", "TIFF") if dtype == "<u2" else ("TIFF",):
         assert decode_image(encoded(image, kind))[0, 0].tolist() == [0, 1, 255, 128]
+
+
+def test_every_value_of_sixteen_bits_is_rounded_to_the_nearest():
+    values = np.arange(260 * 256).reshape(260, 256) % 65536
+    nearest = np.rint(values / 257)
+    file = encoded(Image.fromarray(values.astype(np.uint16)))
+    np.testing.assert_array_equal(decode_image(file)[0], nearest)
+    file = encoded(Image.fromarray(values.astype(np.int32)), "TIFF")
+    np.testing.assert_array_equal(decode_image(file)[0], nearest)
+    shares = (values / 65535).astype(np.float32)
+    file = encoded(Image.fromarray(shares), "TIFF")
+    np.testing.assert_array_equal(decode_image(file)[0], np.rint(shares / np.float64(1 / 255)))
+
+
+def test_scaling_sixteen_bits_takes_little_memory():
+    image = Image.fromarray(np.full((2000, 2000), 50_000, np.uint16))
+    tracemalloc.start()
+    try:
+        place(image, None, 1, "pad")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 2000 * 2000  # less than the values as float64
+
+
+@pytest.mark.parametrize(("most", "together"), [(50, 1), (decoding.LARGE_PIXELS, 4)])
+def test_large_images_are_decoded_one_at_a_time(monkeypatch, generator, most, together):
+    content = encoded(Image.fromarray(noise(generator))).getvalue()
+    running, seen = [], []
+
+    def watched(*arguments):
+        running.append(1)
+        deadline = time.monotonic() + 0.1
+        while time.monotonic() < deadline and len(running) < 4:
+            time.sleep(0.001)
+        seen.append(len(running))
+        try:
+            return place(*arguments)
+        finally:
+            time.sleep(0.02)
+            running.pop()
+
+    monkeypatch.setattr(decoding, "LARGE_PIXELS", most)
+    monkeypatch.setattr(decoding, "place", watched)
+    threads = [threading.Thread(target=decode_image, args=(io.BytesIO(content),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 4
+    assert max(seen) == together
 
 
 def test_32_bit_and_float_values_are_read_where_their_range_says_how():
@@ -122,6 +176,17 @@ def test_exif_orientation_is_applied(generator, orientation):
         expected = np.asarray(ImageOps.exif_transpose(Image.open(file))).transpose(2, 0, 1)
         np.testing.assert_array_equal(decode_image(file), expected)
         assert measure(file) == (*expected.shape[1:], 3)
+
+
+def test_a_png_is_measured_by_its_head_alone(generator):
+    content = encoded(Image.fromarray(noise(generator, 200, 300))).getvalue()
+    file = io.BytesIO(content)
+    assert measure(file) == (200, 300, 3)
+    assert file.tell() < 100
+    cut = io.BytesIO(content[:60])
+    assert measure(cut) == (200, 300, 3)
+    with pytest.raises(DataError, match="the file is truncated"):
+        decode_image(cut)
 
 
 def test_of_several_frames_the_first_is_taken():

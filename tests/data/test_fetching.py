@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import socket
 import threading
 import time
 
@@ -87,9 +88,11 @@ def test_where_none_gives_it_the_error_says_what_to_put_where(server, folder):
 
 
 def test_mirrors_that_cannot_be_reached_fail_quickly(folder):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
     start = time.monotonic()
     with pytest.raises(DataError, match="cannot be fetched"):
-        fetch(folder, "http://127.0.0.1:9/", "http://name.invalid/")
+        fetch(folder, f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{port}/other/")
     assert time.monotonic() - start < 5
 
 

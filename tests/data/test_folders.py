@@ -82,6 +82,19 @@ def test_link_loops_end_and_a_folder_counts_under_its_own_name(make_folder):
     assert [item.name for item in listing.rejected] == ["a/self.png"]
 
 
+def test_a_link_to_a_folder_above_pulls_nothing_in_and_one_to_another_folder_does(make_folder):
+    outside = make_folder("1.png", root="outside")
+    folder = make_folder("a/1.png", "b/1.png")
+    (folder / "a" / "up").symlink_to("../..")
+    (folder / "b" / "top").symlink_to("/")
+    (folder / "c").symlink_to(outside)
+    listing = scan_folder(folder)
+    assert [file.name for file in listing.files] == ["a/1.png", "b/1.png", "c/1.png"]
+    reason = "the link leads to a folder above, which is not entered"
+    assert [(item.name, item.reason) for item in listing.rejected] == [("a/up", reason), ("b/top", reason)]
+    assert image_files(folder) == [folder / name / "1.png" for name in "abc"]
+
+
 def test_pipes_do_not_block(make_folder):
     folder = make_folder("a/1.png", "b/1.png")
     os.mkfifo(folder / "a" / "pipe.png")
@@ -115,23 +128,24 @@ def test_numbers_are_ordered_as_numbers(make_folder):
 
 def test_a_class_that_val_lacks_and_one_that_train_lacks_are_said(make_folder):
     folder = make_folder(
-        *(f"train/{name}/{n}.png" for name in "abc" for n in range(2)),
-        "val/a/1.png",
-        "val/b/1.png",
-        "val/z/1.png",
+        *(f"train/{name}/{n}.png" for name in ("ant", "bee", "cat") for n in range(2)),
+        "val/ant/1.png",
+        "val/bee/1.png",
+        "val/zebra/1.png",
     )
     data = open_dataset(folder)
-    assert data.classes == ("a", "b", "c")
-    assert data.validation.names == ("val/a/1.png", "val/b/1.png")
+    assert data.classes == ("ant", "bee", "cat")
+    assert data.validation.names == ("val/ant/1.png", "val/bee/1.png")
     assert data.notes == (
-        "the validation part has 1 image of classes that training does not have, left out: class 'z'",
-        "the validation part has no image of class 'c'",
+        "the validation part has 1 image of classes that training does not have, left out: class 'zebra'",
+        "the validation part has no image of class 'cat'",
     )
     split, _, notes = open_split(folder, None, like=data)
     assert split.names == data.validation.names
     assert notes == (
-        "1 image of classes that the model does not know left out: class 'z'",
-        "no image of class 'c'",
+        "measured on the validation part",
+        "1 image of classes that the model does not know left out: class 'zebra'",
+        "no image of class 'cat'",
     )
     with pytest.raises(DataError, match=r"has no test part \(it has: train, validation\)"):
         open_split(folder, "test", like=data)

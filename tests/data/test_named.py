@@ -81,6 +81,14 @@ def test_another_compression_of_the_same_content_is_taken(server, monkeypatch, s
     assert server.requests == []
 
 
+def test_a_cache_that_cannot_be_written_is_said(server, monkeypatch, small_set, tmp_path):
+    serve(server, monkeypatch, "fashion-mnist", small_set[2])
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataError, match="cannot keep fashion-mnist in"):
+        open_dataset("fashion-mnist")
+
+
 def test_files_that_do_not_fit_each_other_are_refused(server, monkeypatch, small_set):
     images, labels, files = small_set
     for wrong in (idx(labels[:39]), idx(labels[:40] + 1), idx(images[:40])):

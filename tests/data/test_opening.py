@@ -1,5 +1,6 @@
 """Opening a source: what is decided, what is left out, and that nothing depends on chance."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,7 @@ from striate.data import gathering, open_dataset, open_split
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def test_the_exports_are_the_sorted_all():
-    assert striate.data.__all__ == sorted(striate.data.__all__)
+def test_all_that_is_exported_is_there():
     assert all(hasattr(striate.data, name) for name in striate.data.__all__)
 
 
@@ -38,20 +38,20 @@ def test_broken_files_are_left_out_and_listed(two_classes, generator):
 
 
 def test_a_class_that_loses_all_its_images_is_noted_and_all_broken_is_an_error(make_folder):
-    folder = make_folder(*(f"{name}/{n}.png" for name in "abc" for n in range(3)))
-    for path in (folder / "b").iterdir():
+    folder = make_folder(*(f"{name}/{n}.png" for name in ("ants", "bees", "cats") for n in range(3)))
+    for path in (folder / "bees").iterdir():
         path.write_bytes(b"broken")
     data = open_dataset(folder)
-    assert data.classes == ("a", "c")
-    assert data.notes == ("left out for want of a readable image: class 'b'",)
-    for path in (folder / "a").iterdir():
+    assert data.classes == ("ants", "cats")
+    assert data.notes == ("left out for want of a readable image: class 'bees'",)
+    for path in (folder / "ants").iterdir():
         path.write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"one class only, 'c'.* \(6 files could not be read"):
+    with pytest.raises(DataError, match=r"one class only, 'cats'.* \(6 files could not be read"):
         open_dataset(folder)
-    for path in (folder / "c").iterdir():
+    for path in (folder / "cats").iterdir():
         path.write_bytes(b"broken")
     with pytest.raises(
-        DataError, match=r"none of the 9 image files can be read; the first, 'a/0.png', because"
+        DataError, match=r"none of the 9 image files can be read; the first, 'ants/0.png', because"
     ):
         open_dataset(folder)
 
@@ -59,12 +59,29 @@ def test_a_class_that_loses_all_its_images_is_noted_and_all_broken_is_an_error(m
 def test_one_class_only_and_a_class_of_one_image(make_folder):
     with pytest.raises(DataError, match="one class only, 'ants'; two or more"):
         open_dataset(make_folder("ants/1.png", "ants/2.png", root="one"))
-    data = open_dataset(make_folder("a/1.png", "b/1.png", "b/2.png", root="single"))
-    assert "a/1.png" in data.train.names
+    data = open_dataset(make_folder("ants/1.png", "bees/1.png", "bees/2.png", root="single"))
+    assert "ants/1.png" in data.train.names
     assert data.notes == (
-        "the validation part has no image of class 'a'",
-        "one image only, so nothing to validate on: class 'a'",
+        "the validation part has no image of class 'ants'",
+        "one image only, so nothing to validate on: class 'ants'",
     )
+
+
+def test_digits_and_letters_are_not_mirrored_and_words_are(make_folder, two_classes):
+    folder = make_folder(*(f"{name}/{n}.png" for name in "3Bé" for n in range(2)), root="signs")
+    rows = [f"{name}/{n}.png,{name}" for name in "3Bé" for n in range(2)]
+    (folder / "table.csv").write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    archive = shutil.make_archive(str(folder), "zip", folder)
+    note = "images are not mirrored, since the classes are digits or letters; --flip mirrors them"
+    for source in (folder, folder / "table.csv", archive):
+        data = open_dataset(source)
+        assert not data.flip
+        assert note in data.notes
+    assert note not in open_split(folder, None, like=data)[2]
+    assert open_dataset(two_classes).flip
+    assert open_dataset(make_folder("猫/1.png", "猫/2.png", "犬/1.png", "犬/2.png", root="pets")).flip
+    digits = open_dataset("digits")
+    assert (digits.flip, digits.notes) == (False, ())
 
 
 def test_colour_in_any_image_gives_three_channels(make_folder):
@@ -161,6 +178,7 @@ def test_a_part_is_opened_as_the_model_takes_it(two_classes, make_folder):
     assert split.labels.tolist() == [1]
     assert split.images[0, :, 0, 0].tolist() == list(data.fill)
     assert notes == (
+        "measured on all images",
         "1 image of classes that the model does not know left out: class 'wasps'",
         "no image of class 'ants'",
     )
@@ -181,8 +199,8 @@ def test_only_the_part_asked_for_is_decoded(make_folder):
     data = open_dataset(folder)
     for path in (folder / "train").rglob("*.png"):
         path.write_bytes(b"broken")
-    split, rejected, _ = open_split(folder, None, like=data)
-    assert rejected == ()
+    split, rejected, notes = open_split(folder, None, like=data)
+    assert (rejected, notes) == ((), ("measured on the test part",))
     np.testing.assert_array_equal(split.images, data.test.images)
 
 
@@ -190,6 +208,7 @@ def test_a_part_of_a_dataset_or_of_arrays(two_classes):
     data = open_dataset(two_classes)
     split, _, _ = open_split(data, "validation", like=data)
     np.testing.assert_array_equal(split.images, data.validation.images)
+    assert open_split(data, None, like=data)[2] == ("measured on the validation part",)
     digits = open_dataset("digits")
     larger = open_dataset("digits", size=12)
     resized, _, _ = open_split(digits, None, like=larger)
@@ -206,7 +225,9 @@ def test_importing_and_opening_loads_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
 
 
-@pytest.mark.skipif(not (SHARED / "hymenoptera.tar").is_file(), reason="the shared photos are not here")
+@pytest.mark.skipif(
+    not (SHARED / "hymenoptera.tar").is_file(), reason="hymenoptera.tar is not beside the repository"
+)
 def test_ants_and_bees():
     data = open_dataset(SHARED / "hymenoptera.tar")
     assert (data.classes, data.size, data.channels) == (("ants", "bees"), (128, 128), 3)

@@ -46,3 +46,10 @@ def test_what_is_left_is_told_in_seconds() -> None:
     assert StepBudget(10).seconds_left(step=4, elapsed=99, step_seconds=0.5) == pytest.approx(3)
     assert TimeBudget(10).seconds_left(step=4, elapsed=7, step_seconds=0.5) == pytest.approx(3)
     assert TimeBudget(10).seconds_left(step=4, elapsed=17, step_seconds=0.5) == 0
+
+
+def test_a_validation_is_left_out_where_it_would_eat_the_last_one() -> None:
+    budget = TimeBudget(60, reserve=10)
+    assert budget.may_validate(elapsed=30, step_seconds=0.1)
+    assert not budget.may_validate(elapsed=45, step_seconds=0.1)
+    assert StepBudget(10).may_validate(elapsed=1e9, step_seconds=1)

@@ -17,7 +17,14 @@ EVENTS = (
     Event("prepare", {"what": "decoding images", "done": 1, "total": 2, "unit": "images"}),
     Event("prepare", {"what": "decoding images", "done": 2, "total": 2, "unit": "images"}),
     Event(
-        "start", {"images": {"train": 1200, "test": 0}, "compute": "cpu", "rejected": 0, "in_memory": True}
+        "start",
+        {
+            "images": {"train": 1200, "test": 0},
+            "compute": "cpu",
+            "rejected": 0,
+            "in_memory": True,
+            "resident": False,
+        },
     ),
     Event("step", {"step": 1, "loss": 2.25, "share": 0.1, "images_per_second": 5120.4, "seconds_left": 75.2}),
     Event("epoch", {"epoch": 1, "train_loss": 1.5, "validation_accuracy": 0.912, "learning_rate": 0.1}),
@@ -57,6 +64,7 @@ def test_no_terminal_gets_lines() -> None:
         "   images  train 1,200, test 0",
         "  compute  cpu",
         "in memory  yes",
+        " resident  no",
         "epoch 1: loss 1.5000, validation accuracy 91.20 %",
         "warning: 3 files [red]left[/red] out: a\\nb\\x1b[2J.png",
         "saved runs/x/curves.png",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from striate.nn import whitening_filters
 
@@ -26,3 +27,25 @@ def test_the_first_filter_is_of_the_largest_variance_and_flat_directions_are_not
     assert torch.isfinite(filters).all()
     assert filters.abs().amax() < 1 / 5e-4**0.5 + 1
     assert filters[0].std() < 1e-5  # all weights alike: the mean brightness
+
+
+def test_images_of_any_size_take_little_memory_and_all_patches_count() -> None:
+    images = torch.randn(6, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    biggest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            nonlocal biggest
+            result = function(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor):
+                biggest = max(biggest, result.untyped_storage().nbytes())
+            return result
+
+    with Watch():
+        filters = whitening_filters(images, kernel=8, stride=2)
+    assert biggest < 100 * 2**20
+    assert filters.shape == (192, 3, 8, 8)
+    flat = images.unfold(2, 8, 2).unfold(3, 8, 2).permute(0, 2, 3, 1, 4, 5).reshape(-1, 192).double()
+    whitened = flat @ filters.reshape(192, 192).double().T
+    covariance = whitened.T @ whitened / len(flat)
+    assert torch.allclose(covariance, torch.eye(192, dtype=torch.double), atol=2e-3)

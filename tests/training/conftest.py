@@ -11,7 +11,7 @@ import striate
 from striate.core.events import Event
 from striate.training import Run, train
 
-FAST = {"model": "compact-small", "batch": 64, "epochs": 2}
+FAST = {"model": "compact-small", "batch": 64, "epochs": 2, "device": "cpu"}
 
 
 @pytest.fixture(scope="session")

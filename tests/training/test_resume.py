@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from striate.core.errors import RunError
+from striate.core.errors import DataError, RunError
 from striate.core.events import ignore
 from striate.core.tensors import load_tensors
 from striate.training import Run, train
@@ -24,29 +24,32 @@ from striate.training import loop as training_loop
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 RECIPE = {"model": "compact-small", "batch": 64, "epochs": 12}
+STEPS = 12 * 19
 
 # Checkpoints after every few steps, so that a kill falls between, before and within them.
 SCRIPT = """
 import sys
 import striate
 from striate.training import loop
-loop.CHECKPOINT_SECONDS = 0.05
-striate.train(**eval(sys.argv[1]), on_event=lambda event: print(event.kind, flush=True))
+loop.CHECKPOINT_SECONDS = float(sys.argv[2])
+loop.STEP_EVENT_SECONDS = 0.0
+say = lambda event: print(event.kind, event.data.get("step", ""), flush=True)
+striate.train(**eval(sys.argv[1]), device="cpu", on_event=say)
 """
 
 
-def _start(**arguments) -> subprocess.Popen:
+def _start(*, checkpoint_seconds: float = 0.05, **arguments) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", SCRIPT, repr(arguments)]
+    command = [sys.executable, "-c", SCRIPT, repr(arguments), str(checkpoint_seconds)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
-def _wait_for(process: subprocess.Popen, kind: str) -> None:
+def _wait_for(process: subprocess.Popen, wanted: str) -> None:
     assert process.stdout is not None
     for line in process.stdout:
-        if line.strip() == kind:
+        if line.strip() == wanted:
             return
-    raise AssertionError(f"the training ended before '{kind}'")
+    raise AssertionError(f"the training ended before '{wanted}'")
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -69,10 +72,11 @@ def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(whole, tmp_path, se
     path = tmp_path / "run"
     moments = random.Random(seed)
     arguments: dict = {"data": "digits", "out": str(path), **RECIPE}
-    for _ in range(2):  # killed while resumed as well
+    # Killed while resumed as well: a checkpoint is never far behind.
+    for first, last in ((1, STEPS // 2), (STEPS // 2 + 30, STEPS - 40)):
         process = _start(**arguments)
-        _wait_for(process, "start")
-        time.sleep(moments.uniform(0.05, 1.0))
+        _wait_for(process, f"step {moments.randrange(first, last)}")
+        time.sleep(moments.uniform(0, 0.02))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         arguments = {"resume": str(path)}
@@ -107,32 +111,76 @@ def test_a_run_in_minutes_goes_on_with_the_time_it_had_left(tmp_path, monkeypatc
     fields = {"model": "compact-small", "minutes": seconds / 60}
     with pytest.raises(Stop):
         train(digits, out=tmp_path / "run", on_event=stop_half_way, **fields)
+    left = Run(tmp_path / "run")
+    steps = left.rows[-1]["step"]
     events = []
-    began = time.perf_counter()
     run = train(digits, resume=tmp_path / "run", on_event=events.append)
     (done,) = [event.data for event in events if event.kind == "done"]
-    took = time.perf_counter() - began - done["finish_seconds"]
-    assert done["training_seconds"] == pytest.approx(seconds, rel=0.05)
-    assert took < 0.75 * seconds
-    assert run.rows[-1]["share"] == pytest.approx(1, abs=0.05)
+    # A whole budget more would be 1.5 times as long; the time of a stalled machine is not ours.
+    assert 0.95 * seconds < done["training_seconds"] < 1.25 * seconds
+    assert run.rows[-1]["share"] > 0.95
+    assert run.rows[-1]["step"] > steps
+
+
+def test_a_run_in_minutes_that_had_ended_trains_no_further(tmp_path, digits) -> None:
+    fields = {"model": "compact-small", "minutes": 2 / 60}
+    run = train(digits, out=tmp_path / "run", on_event=ignore, **fields)
+    weights = _tensors(run.path / "last.safetensors")
+    rows = run.rows
+    (run.path / "evaluation.json").unlink()  # as if killed while it was measured
+    again = train(digits, resume=tmp_path / "run", on_event=ignore)
+    assert again.rows == rows
+    found = _tensors(run.path / "last.safetensors")
+    assert all(found[key].equal(weights[key]) for key in weights)
 
 
 def test_sigterm_saves_at_the_next_step(tmp_path) -> None:
     path = tmp_path / "run"
-    process = _start(data="digits", out=str(path), **{**RECIPE, "epochs": 500})
-    _wait_for(process, "epoch")
+    process = _start(checkpoint_seconds=1e9, data="digits", out=str(path), **{**RECIPE, "epochs": 500})
+    _wait_for(process, "step 30")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
-    assert process.returncode != 0
+    assert process.returncode not in (0, -signal.SIGTERM)
     _, texts = load_tensors(path / "checkpoint" / "state.safetensors")
-    assert json.loads(texts["state"])["step"] > 0
+    assert json.loads(texts["state"])["step"] >= 30
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path, digits) -> None:
+    def stop(event) -> None:
+        if event.kind == "epoch":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(digits, out=tmp_path / "run", model="compact-small", epochs=2, on_event=stop)
+    part = tmp_path / "run" / "checkpoint" / ".state.safetensors.abc.part"
+    part.write_bytes(b"half")
+    train(resume=tmp_path / "run", on_event=ignore)
+    assert not part.exists()
+
+
+def test_moved_data_can_be_named_to_resume(tmp_path) -> None:
+    random_numbers = np.random.default_rng(0)
+    images = random_numbers.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(60) % 2)
+
+    def stop(event) -> None:
+        if event.kind == "epoch":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "a.npz", out=tmp_path / "run", model="compact-small", epochs=3, on_event=stop)
+    assert Run(tmp_path / "run").source == str(tmp_path / "a.npz")
+    (tmp_path / "a.npz").rename(tmp_path / "b.npz")
+    with pytest.raises(DataError, match="no file or folder"):
+        train(resume=tmp_path / "run", on_event=ignore)
+    assert len(train(tmp_path / "b.npz", resume=tmp_path / "run", on_event=ignore).rows) == 3
 
 
 def test_two_processes_never_train_one_run(tmp_path) -> None:
     path = tmp_path / "run"
     process = _start(data="digits", out=str(path), **{**RECIPE, "epochs": 500})
     try:
-        _wait_for(process, "epoch")
+        _wait_for(process, "step 1")
         with pytest.raises(RunError, match="another process is training"):
             train(resume=path, on_event=ignore)
     finally:

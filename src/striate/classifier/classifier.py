@@ -113,7 +113,7 @@ class Classifier(nn.Module):
         """
         normalised = (images - self.mean) / self.std
         logits: Tensor = self.network(normalised)
-        if self.preprocessing.mirror and not self.training:
+        if self.preprocessing.average_mirrored and not self.training:
             mirrored: Tensor = self.network(normalised.flip(3))
             logits = (logits + mirrored) / 2
         return logits

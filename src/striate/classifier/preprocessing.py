@@ -25,8 +25,8 @@ class Preprocessing:
         std: per channel, of images in [0, 1], over 0; divided by.
         fit: how a picture of another shape is fitted: ``pad``, ``crop`` or ``stretch``.
         fill: colour of the padding, 0 to 255 per channel.
-        mirror: whether logits are the mean over an image and its mirror image, which costs twice the
-            time and was worth 0.3 points on Fashion-MNIST.
+        average_mirrored: whether logits are the mean over an image and its mirror image, which costs
+            twice the time and was worth 0.3 points on Fashion-MNIST.
 
     Raises:
         ShapeError: where a value is out of range or there is not one of it per channel.
@@ -41,7 +41,7 @@ class Preprocessing:
     std: tuple[float, ...]
     fit: str = "pad"
     fill: tuple[int, ...] = (0,)
-    mirror: bool = False
+    average_mirrored: bool = False
 
     def __post_init__(self) -> None:
         sides = [*self.size]
@@ -61,8 +61,8 @@ class Preprocessing:
             raise ShapeError(f"std is {self.std!r}, where numbers over 0 are wanted")
         if not all(type(value) is int and 0 <= value <= 255 for value in self.fill):
             raise ShapeError(f"fill is {self.fill!r}, where whole numbers from 0 to 255 are wanted")
-        if type(self.mirror) is not bool:
-            raise ShapeError(f"mirror is {self.mirror!r}, where true or false is wanted")
+        if type(self.average_mirrored) is not bool:
+            raise ShapeError(f"average_mirrored is {self.average_mirrored!r}, where true or false is wanted")
         if self.fit not in FITS:
             raise ShapeError(unknown_name("fit", str(self.fit), FITS))
 

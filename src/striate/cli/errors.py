@@ -44,8 +44,9 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         arguments: of this process; ``--debug`` may stand anywhere before ``--``.
 
     Returns:
-        The exit status: 0; 2 for an error of the input; 130 after Ctrl-C; 70 for a defect of ours,
-        whose traceback is then kept in a file.
+        The exit status: 0; 2 for an error of the input, or where standard output cannot be written; 130
+        after Ctrl-C; 1 where the reader of the output has gone; 70 for a defect of ours, whose traceback
+        is then kept in a file.
     """
     debug, arguments = _without_debug(arguments)
     try:
@@ -62,14 +63,33 @@ def run(command: Command, arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED  # which newer versions of typer give for Ctrl-C by themselves
     except BrokenPipeError:
-        # Whoever read the output has gone, which is no error; nothing may be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has gone, which is no error
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 (the one place where a defect of ours ends up)
+        if isinstance(error, OSError) and error.filename is None and (reason := _why_output_fails()):
+            _drop_output()
+            _say(f"error: cannot write the output: {reason}")
+            return INPUT_ERROR
         return _defect(error, arguments, debug=debug)
     if status == INTERRUPTED:
         _say("interrupted")
     return status if isinstance(status, int) else 0
+
+
+def _why_output_fails() -> str:
+    """Say why standard output cannot be written, such as a full disk; nothing where it can."""
+    try:
+        # A line more, since Python forgets what it could not write.
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _drop_output() -> None:
+    # What is still waiting must not be an error once more when the process ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:

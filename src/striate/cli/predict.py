@@ -33,6 +33,9 @@ def predict(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say what is to be seen in pictures; those that cannot be read are listed and stop nothing."""
+    if csv is not None and csv.is_dir():
+        raise RunError(f"cannot write {csv}: it is a folder; name a file, such as {csv / 'out.csv'}")
+
     from striate.classifier import load, predict_each
 
     classifier = load(model, device=device)
@@ -44,8 +47,6 @@ def predict(
                 pass
         else:
             write_csv(csv, counted, top=min(top, len(classifier.classes)))
-    if not tally.labels:
-        raise DataError(f"none of the pictures can be read: {tally.first_error}")
     if json:
         output.say_json({"model": str(model), "predictions": [one.to_dict() for one in tally.kept]})
     elif csv is None:
@@ -76,6 +77,9 @@ class Tally:
 
         Yields:
             Each of them.
+
+        Raises:
+            DataError: at the end, where no picture could be read.
         """
         for prediction in predictions:
             if prediction.label is not None:
@@ -87,6 +91,8 @@ class Tally:
             if self._keep:
                 self.kept.append(prediction)
             yield prediction
+        if not self.labels:
+            raise DataError(f"none of the pictures can be read: {self.first_error}")
 
 
 def write_csv(path: Path, predictions: Iterable[Prediction], *, top: int) -> None:
@@ -100,8 +106,18 @@ def write_csv(path: Path, predictions: Iterable[Prediction], *, top: int) -> Non
         top: how many classes with their probabilities a row has.
 
     Raises:
-        RunError: where the file cannot be written; what was there is then untouched.
+        RunError: where the file cannot be written. Whatever is raised, also by the predictions, what was
+            there is then untouched.
     """
+    failures: list[OSError] = []
+
+    def watched() -> Iterator[Prediction]:
+        try:
+            yield from predictions
+        except OSError as error:
+            failures.append(error)
+            raise
+
     more = [f"{kind}_{place}" for place in range(2, top + 1) for kind in ("label", "probability")]
     try:
         with (
@@ -110,10 +126,12 @@ def write_csv(path: Path, predictions: Iterable[Prediction], *, top: int) -> Non
         ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["path", "label", "probability", *more, "error"])
-            for one in predictions:
+            for one in watched():
                 figures = [figure for pair in one.top for figure in pair] or [""] * (2 * top)
                 writer.writerow([one.name, *figures, one.error or ""])
     except OSError as error:
+        if error in failures:  # not of the file, but of what predicts
+            raise
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
 
 

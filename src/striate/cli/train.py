@@ -28,7 +28,8 @@ def train(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run directory to make [default: runs/NAME].")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="A run directory to go on with; DATA is then not needed.")
+        Path | None,
+        typer.Option(help="A run directory to go on with; DATA is then needed only where they have moved."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:N or mps; by default: the fastest there is.")
@@ -40,13 +41,13 @@ def train(
     """Train a classifier on images and keep everything in a run directory."""
     base = None if recipe is None else Recipe.load(recipe)
     if resume is not None:
-        _check_resumed(data, recipe, out, recipe_fields)
+        _check_resumed(recipe, out, recipe_fields)
     elif data is None:
         raise typer.BadParameter("give DATA to train on, such as fashion-mnist or a folder")
 
     from striate.training import train as train_classifier
 
-    started: list[str] = []
+    started = [] if resume is None else [str(resume)]
 
     def on_event(event: Event) -> None:
         if event.kind == "start":
@@ -68,23 +69,22 @@ def train(
         _say_result(run)
 
 
-def _check_resumed(data: str | None, recipe: Path | None, out: Path | None, fields: dict[str, Any]) -> None:
+def _check_resumed(recipe: Path | None, out: Path | None, fields: dict[str, Any]) -> None:
     named = ["--recipe"] if recipe is not None else []
     named += [f"--{name.replace('_', '-')}" for name in fields]
     if named:
         raise RecipeError(
             f"a resumed run keeps its own recipe; leave out {', '.join(named)}, or start a new training"
         )
-    if out is not None or data is not None:
-        odd = "--out" if out is not None else f"'{data}'"
-        raise RunError(f"a resumed run keeps its data and its directory; leave out {odd}")
+    if out is not None:
+        raise RunError("a resumed run keeps its directory; leave out --out")
 
 
 def _how_to_go_on(started: list[str]) -> str:
     if not started:
         return "interrupted before the training began; no run was made"
     again = output.command("striate", "train", "--resume", started[-1])
-    return f"interrupted; everything is saved, and this goes on: {again}"
+    return f"interrupted; this goes on from the last checkpoint: {again}"
 
 
 def _say_result(run: Run) -> None:

@@ -44,7 +44,7 @@ def val(
 
     classifier = load(model, device=device)
     with output.progress() as show:
-        source, part, split, notes = _find_images(classifier, data, part, show)
+        source, part, split, notes = _find_images(classifier, model, data, part, show)
         for note in notes:
             show(Event("note", {"message": note}))
         evaluation = evaluate(classifier, split, show)
@@ -58,24 +58,37 @@ def val(
 
 
 def _find_images(
-    classifier: Classifier, data: str | None, part: str | None, on_event: OnEvent
+    classifier: Classifier, model: Path, data: str | None, part: str | None, on_event: OnEvent
 ) -> tuple[str, str | None, Split, list[str]]:
     """Open what is measured on; the data of the training are split as they were for it."""
     from striate.data import open_split
 
-    trained_on = classifier.details.get("source")
+    trained_on = _source_of_training(classifier, model)
     source = trained_on if data is None else data
-    if not isinstance(source, str):
-        raise DataError("this classifier was trained on arrays in memory; name the data to measure it on")
-    notes: list[str] = []
+    if source is None:
+        raise DataError("what this classifier was trained on is not known here; name the data to measure on")
     if trained_on is not None and trained_on in (source, os.path.abspath(source)):
         known = _part_of_training_data(classifier, trained_on, part, on_event)
         if known is not None:
-            return source, known[0], known[1], notes
-        notes.append("the data have changed since the training, whose validation part is not known any more")
-    split, rejected, more = open_split(source, part, like=classifier, on_event=on_event)
-    notes += [*more, *(f"left out {file.name}: {file.reason}" for file in rejected)]
-    return source, part, split, notes
+            return source, known[0], known[1], []
+        if part != "test":
+            raise DataError(
+                f"{source} has changed since the training, and it is not known any more which images were "
+                "trained on; --part test measures its test part, and other data can be named"
+            )
+    split, rejected, notes = open_split(source, part, like=classifier, on_event=on_event)
+    return source, part, split, [*notes, *(f"left out {file.name}: {file.reason}" for file in rejected)]
+
+
+def _source_of_training(classifier: Classifier, model: Path) -> str | None:
+    """Give the data of a run, whose directory knows them, or of a model file, which knows named sets only."""
+    from striate.data import NAMES
+    from striate.training import Run
+
+    source = classifier.details.get("source")
+    if isinstance(source, str) and source in NAMES:
+        return source
+    return Run(model).source if model.is_dir() else None
 
 
 def _part_of_training_data(

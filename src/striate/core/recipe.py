@@ -28,7 +28,7 @@ class Recipe:
         model: ``compact-small``, ``compact-medium``, ``compact-large`` or ``resnet18``; ``None``:
             compact-medium up to 128 pixels, else resnet18.
         size: side in pixels at which files are decoded; ``None``: as they are where all are alike and
-            at most 128 pixels, else 128.
+            at most 128 pixels, else 128, or the median shorter side where that is less.
         fit: how a picture of another shape becomes a square: ``pad`` keeps all of it, ``crop`` fills
             the square, ``stretch`` distorts.
         validation: share of the training part held out for every choice, in (0, 0.5]; ``None``:
@@ -36,7 +36,7 @@ class Recipe:
         epochs: passes over the training part, over 0; fractions are allowed.
         minutes: training time, over 0; at most one of ``epochs`` and ``minutes``.
         target: stop at this validation accuracy within the budget, in (0, 1).
-        batch: images a step, at least 1; ``None``: by the size of the training part.
+        batch: images a step, at least 2; ``None``: by the size of the training part.
         optimizer: ``muon`` (filters by Muon, the rest by SGD), ``sgd`` or ``adamw``.
         learning_rate: peak rate, over 0: of the filters under Muon, of everything otherwise.
         other_rate: peak rate of what Muon leaves to SGD (biases, norms, the head).
@@ -44,8 +44,8 @@ class Recipe:
         schedule: ``one-cycle`` (linear up, then down to 0) or ``linear`` (down to 0 from the start).
         warmup: share of the budget in which one-cycle rises, in [0, 1).
         label_smoothing: share of each label spread over all classes, in [0, 1).
-        flip: mirror images at random; ``None``: as the data allows (never for digits).
-        mirror: predict by the mean over an image and its mirror image; ``None``: as ``flip``.
+        flip: mirror images at random; ``None``: unless the classes are digits or letters.
+        average_mirrored: predict by the mean over an image and its mirror image; ``None``: as ``flip``.
         shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs.
         precision: ``bfloat16`` or ``float32``; ``None``: bfloat16 where the hardware computes it.
         seed: the one seed of everything random.
@@ -76,7 +76,7 @@ class Recipe:
     warmup: float = 0.1
     label_smoothing: float = 0.1
     flip: bool | None = None
-    mirror: bool | None = None
+    average_mirrored: bool | None = None
     shift: int | None = None
     precision: str | None = None
     seed: int = 0
@@ -141,7 +141,13 @@ class Recipe:
         Raises:
             RecipeError: for a field that does not exist or a value out of range.
         """
-        return cls().changed(**values)
+        names = [field.name for field in fields(cls)]
+        if not isinstance(values, Mapping):
+            raise RecipeError(f"a recipe is a table of fields, and {values!r:.80} is none")
+        for name in values:
+            if name not in names:
+                raise RecipeError(unknown_name("recipe field", str(name), names))
+        return cls(**values)
 
     def to_toml(self) -> str:
         """Write the decided fields as TOML.
@@ -210,7 +216,7 @@ _RANGES: tuple[tuple[str, float, float, bool, bool], ...] = (
     ("epochs", 0, 1e6, True, False),
     ("minutes", 0, 1e6, True, False),
     ("target", 0, 1, True, True),
-    ("batch", 1, 1e6, False, False),
+    ("batch", 2, 1e6, False, False),
     ("learning_rate", 0, 1e3, True, False),
     ("other_rate", 0, 1e3, True, False),
     ("weight_decay", 0, 10, False, False),
@@ -232,7 +238,7 @@ def _check_types(recipe: Recipe) -> None:
             continue
         if field.name in _STRINGS:
             fits, kind = isinstance(value, str), "a name"
-        elif field.name in ("flip", "mirror"):
+        elif field.name in ("flip", "average_mirrored"):
             fits, kind = isinstance(value, bool), "true or false"
         elif field.name in _INTEGERS:
             fits, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"

@@ -8,10 +8,12 @@ from __future__ import annotations
 from striate.data.dataset import Dataset, Rejected, Split
 from striate.data.decoding import decode_image
 from striate.data.folders import image_files
+from striate.data.named import NAMES
 from striate.data.opening import open_dataset, open_split
 from striate.data.preparing import prepare_image
 
 __all__ = [
+    "NAMES",
     "Dataset",
     "Rejected",
     "Split",

@@ -40,6 +40,7 @@ _DAMAGE = (
     NotImplementedError,
     ValueError,
     OverflowError,
+    OSError,  # without a number, as decompressors raise it; see `_is_damage`
 )
 
 
@@ -63,7 +64,7 @@ def unpacked(path: Path, *, on_event: OnEvent) -> Iterator[Listing]:
     folder = cache_directory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        spool = _Spool(tempfile.TemporaryFile(dir=folder), min(MOST_BYTES, _limit(path)))  # noqa: SIM115
+        spool = _Spool(tempfile.TemporaryFile(dir=folder), min(MOST_BYTES, most_unpacked(path)))  # noqa: SIM115
     except OSError as error:
         raise DataError(f"cannot unpack {path} in {folder}: {error.strerror or error}") from error
     with spool:
@@ -71,9 +72,10 @@ def unpacked(path: Path, *, on_event: OnEvent) -> Iterator[Listing]:
         read = _read_zip if path.name.lower().endswith(".zip") else _read_tar
         try:
             entries, rejected = read(path, spool, progress)
-        except OSError as error:
-            raise DataError(f"cannot unpack {path} in {folder}: {error.strerror or error}") from error
         except _DAMAGE as error:
+            if not _is_damage(error):
+                reason = getattr(error, "strerror", None) or error
+                raise DataError(f"cannot unpack {path} in {folder}: {reason}") from error
             raise DataError(f"{path} is damaged or no archive: {error or type(error).__name__}") from error
         progress.finish()
         listing = arrange(sorted(entries.values(), key=lambda entry: entry.parts), str(path))
@@ -95,9 +97,9 @@ class _Spool:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def allow(self, amount: int) -> None:
-        """Refuse an archive that states to hold more than is unpacked."""
-        if self._end + amount > self._most:
+    def allow(self, total: int) -> None:
+        """Refuse an archive that holds, or states to hold, more than is unpacked."""
+        if total > self._most:
             raise DataError(
                 f"the archive unpacks to more than {self._most / 1e9:.1f} GB, far more than images do"
             )
@@ -107,7 +109,7 @@ class _Spool:
         start = self._end
         self._file.seek(start)
         while block := content.read(1 << 20):
-            self.allow(len(block))
+            self.allow(self._end + len(block))
             self._file.write(block)
             self._end += len(block)
         return partial(self._open, start, self._end - start)
@@ -118,7 +120,15 @@ class _Spool:
             return io.BytesIO(self._file.read(length))
 
 
-def _limit(path: Path) -> int:
+def most_unpacked(path: Path) -> int:
+    """Say how much an archive of images may unpack to.
+
+    Args:
+        path: the archive.
+
+    Returns:
+        Bytes; what states to hold more is a trap.
+    """
     return max(FREE_BYTES, MOST_RATIO * path.stat().st_size)
 
 
@@ -145,6 +155,8 @@ def _read_zip(
                 with archive.open(member) as content:
                     entries[parts] = Entry(parts, spool.add(content))
             except _DAMAGE as error:
+                if not _is_damage(error):
+                    raise
                 rejected.append(Rejected(readable("/".join(parts)), f"its part of the archive: {error}"))
     return entries, rejected
 
@@ -159,6 +171,11 @@ def _read_tar(
         for member in archive:
             parts = _safe_parts(member.name, path)
             progress.advance()
+            if member.size < 0:
+                raise tarfile.ReadError(f"{member.name!r} is stated to have {member.size} bytes")
+            # Whatever it is: the library unpacks members of unknown kinds too, to get behind them.
+            stated += member.size
+            spool.allow(stated)
             if member.isdir() or not parts:
                 continue
             if not member.isreg():
@@ -166,12 +183,15 @@ def _read_tar(
                     reason = "it is a link or device, which is not followed in an archive"
                     rejected.append(Rejected(readable("/".join(parts)), reason))
                 continue
-            stated += member.size
-            spool.allow(member.size if kind_of(parts) == "image" else stated)
             content = archive.extractfile(member) if kind_of(parts) == "image" else None
             entries[parts] = Entry(parts, io.BytesIO if content is None else spool.add(content))
         _check_end(archive)
     return entries, rejected
+
+
+def _is_damage(error: Exception) -> bool:
+    """Tell damage of the archive from errors of the file system, which have a number."""
+    return not isinstance(error, OSError) or error.errno is None
 
 
 def _check_end(archive: tarfile.TarFile) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from striate.core.errors import DataError
+from striate.data.archives import most_unpacked
 from striate.data.assembling import Collection
 from striate.data.dataset import Labels, Pixels
-from striate.data.listing import class_order
+from striate.data.listing import are_characters, class_order
 from striate.data.preparing import to_uint8
 
 _PART_KEYS = (
@@ -21,6 +25,26 @@ _PART_KEYS = (
     ("validation", ("x_val", "val_images", "x_validation", "X_val"), ("y_val", "val_labels", "y_validation")),
     ("test", ("x_test", "test_images", "X_test"), ("y_test", "test_labels", "Y_test")),
     ("all", ("images", "x", "X"), ("labels", "y", "Y")),
+)
+
+# What NumPy and zipfile raise on files made to harm or broken by chance. RuntimeError is a password, or a
+# head nested too deeply.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
 )
 
 
@@ -35,22 +59,25 @@ def collect_npz(path: Path) -> Collection:
         Its images.
 
     Raises:
-        DataError: where it is no .npz, holds Python objects, or its arrays are not images and labels.
+        DataError: where it is no .npz, holds Python objects, unpacks to far more than images do, or its
+            arrays are not images and labels.
     """
     try:
         file = np.load(path, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise DataError(f"{path} is no .npz file, but one array; save images and labels with numpy.savez")
         with file:
+            _check_size(file, path)
             return _collect(file, path.stem, str(path))
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except _DAMAGE as error:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
+            raise DataError(f"cannot read {path}: {error}") from error
         if "pickle" in str(error).lower() or "object arrays" in str(error).lower():
             raise DataError(
                 f"{path} holds Python objects, which can run code when read; save plain arrays of numbers"
             ) from error
-        raise DataError(f"{path} is no .npz file, or is damaged: {error}") from error
-    except (OSError, MemoryError, SyntaxError, TypeError, OverflowError) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{path} is no .npz file, or is damaged: {reason}") from error
 
 
 def collect_arrays(images: Any, labels: Any) -> Collection:
@@ -115,6 +142,15 @@ def to_images(array: Any, name: str, notes: list[str]) -> Pixels:
     return np.ascontiguousarray(to_uint8(array, what))
 
 
+def _check_size(file: np.lib.npyio.NpzFile, path: Path) -> None:
+    members = [] if file.zip is None else file.zip.infolist()
+    stated = sum(member.file_size for member in members)
+    if stated > most_unpacked(path):
+        raise DataError(
+            f"{path} unpacks to {stated / 1e9:.1f} GB, far more than images in a file of its size do"
+        )
+
+
 def _collect(arrays: Any, name: str, source: str | None) -> Collection:
     notes: list[str] = []
     found = []
@@ -147,6 +183,8 @@ def _collect(arrays: Any, name: str, source: str | None) -> Collection:
         parts=np.concatenate([np.full(len(images), part) for part, images, _ in found]),
         classes=classes,
         notes=tuple(notes),
+        # Numbers mostly count the classes through; only all ten digits are taken for digits.
+        flip=not are_characters(classes) or set(classes) < set("0123456789"),
     )
 
 

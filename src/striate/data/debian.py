@@ -39,26 +39,32 @@ def unpack_package(packaged: Packaged, target: Path, *, on_event: OnEvent) -> bo
         on_event: told of the progress.
 
     Returns:
-        Whether the files are there now; not where there is no apt-get or it finds no such package.
+        Whether the files are there now; not where there is no apt-get, it finds no such package, or the
+        folder cannot be written.
     """
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         return False
     on_event(Event("note", {"message": f"fetching the Debian package {packaged.package}"}))
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target, prefix=".package-") as name:
-        work = Path(name)
-        download = ["apt-get", "download", packaged.package]
-        if not _run(download, work):
-            private = _private_lists(work)
-            if not _run(["apt-get", *private, "update"], work):
-                return False
-            if not _run(["apt-get", *private, "download", packaged.package], work):
-                return False
-        archives = sorted(work.glob("*.deb"))
-        if not archives or not _run(["dpkg-deb", "-x", archives[0].name, "unpacked"], work):
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target, prefix=".package-") as name:
+            return _unpack(packaged, Path(name), target)
+    except OSError:  # why the folder cannot be written is said by who wanted the files
+        return False
+
+
+def _unpack(packaged: Packaged, work: Path, target: Path) -> bool:
+    if not _run(["apt-get", "download", packaged.package], work):
+        private = _private_lists(work)
+        if not _run(["apt-get", *private, "update"], work):
             return False
-        for file in sorted((work / "unpacked" / packaged.folder.relative_to("/")).glob("*")):
-            os.replace(file, target / file.name)
+        if not _run(["apt-get", *private, "download", packaged.package], work):
+            return False
+    archives = sorted(work.glob("*.deb"))
+    if not archives or not _run(["dpkg-deb", "-x", archives[0].name, "unpacked"], work):
+        return False
+    for file in sorted((work / "unpacked" / packaged.folder.relative_to("/")).glob("*")):
+        os.replace(file, target / file.name)
     return True
 
 

@@ -6,7 +6,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -22,6 +22,8 @@ SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif")
 )
 MOST_PIXELS = 100_000_000
+LARGE_PIXELS = 16_000_000
+"""Images of more are decoded one at a time: several at once would take gigabytes."""
 
 File: TypeAlias = "str | PathLike[str] | BinaryIO"
 
@@ -101,7 +103,9 @@ def decode_into_box(file: File, *, size: Size | None, channels: int | None, fit:
         with _open(file) as image:
             if size is not None and image.format == "JPEG":
                 _draft(image, size, channels, fit)
-            return place(_upright(image), size, channels, fit)
+            large = image.width * image.height > LARGE_PIXELS
+            with _large_lock if large else nullcontext():
+                return place(_upright(image), size, channels, fit)
     except _DAMAGE as error:
         raise DataError(_reason(error, file)) from error
 
@@ -123,13 +127,14 @@ def measure(file: File) -> tuple[int, int, int]:
     try:
         with _open(file) as image:
             width, height = image.size
-            if _orientation(image) in (5, 6, 7, 8):
+            if _orientation(image, head_only=True) in (5, 6, 7, 8):
                 width, height = height, width
             return height, width, 1 if is_grey(image) else 3
     except _DAMAGE as error:
         raise DataError(_reason(error, file)) from error
 
 
+_large_lock = threading.Lock()
 _quiet_lock = threading.Lock()
 _quiet_depth = 0
 _quiet_filters = warnings.catch_warnings()
@@ -194,9 +199,11 @@ def _is_empty(file: File) -> bool:
     return file.seek(0, 2) == 0
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, *, head_only: bool = False) -> int:
     try:
-        return int(image.getexif().get(0x0112, 1))
+        # A PNG's own getexif decodes all of it where its head has no EXIF, to look behind the pixels.
+        exif = Image.Image.getexif(image) if head_only else image.getexif()
+        return int(exif.get(0x0112, 1))
     except _DAMAGE:  # a broken EXIF block is no reason to lose the image
         return 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -81,27 +82,34 @@ def image_files(path: Path | str) -> list[Path]:
 def walk(root: Path) -> tuple[list[Path], list[Rejected]]:
     """List the regular files under a folder, each folder once however many links lead to it.
 
+    Links may lead out of the root, but not to a folder that holds it: that would pull in everything.
+
     Args:
         root: the folder.
 
     Returns:
-        Paths in order, and the folders that cannot be read. Hidden folders are not entered.
+        Paths in order, and the folders that cannot be read or are not entered. Hidden folders are left
+        out without a word.
 
     Raises:
         DataError: where the root itself cannot be read.
     """
     found: list[Path] = []
     rejected: list[Rejected] = []
-    seen: set[tuple[int, int]] = set()
+    above, seen = _identities_above(root), set[tuple[int, int]]()
     waiting, linked = [root], list[Path]()
     while waiting or linked:
         # Linked folders come last, so that a folder is found under its own name, not a link's.
         folder = waiting.pop() if waiting else linked.pop(0)
         try:
-            identity = folder.stat()
-            if (identity.st_dev, identity.st_ino) in seen:
+            identity = _identity(folder)
+            if identity in above:
+                name = readable(folder.relative_to(root).as_posix())
+                rejected.append(Rejected(name, "the link leads to a folder above, which is not entered"))
                 continue
-            seen.add((identity.st_dev, identity.st_ino))
+            if identity in seen:
+                continue
+            seen.add(identity)
             with os.scandir(folder) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
@@ -121,6 +129,19 @@ def walk(root: Path) -> tuple[list[Path], list[Rejected]]:
                 name = readable(path.relative_to(root).as_posix())
                 rejected.append(Rejected(name, "the link leads nowhere"))
     return sorted(found), sorted(rejected, key=lambda item: item.name)
+
+
+def _identities_above(root: Path) -> set[tuple[int, int]]:
+    identities = set()
+    for folder in root.resolve().parents:
+        with contextlib.suppress(OSError):  # what may not be looked at cannot be entered either
+            identities.add(_identity(folder))
+    return identities
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def arrange(entries: Iterable[Entry], root: str) -> Listing:

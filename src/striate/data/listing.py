@@ -55,6 +55,22 @@ def class_order(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(distinct))
 
 
+def are_characters(names: Iterable[str]) -> bool:
+    """Say whether class names are characters, which mean something else when mirrored, or nothing.
+
+    Args:
+        names: names of classes.
+
+    Returns:
+        Whether each is one digit, or one letter of an alphabet that has capitals: words of one sign, as
+        Chinese has them, do not count.
+
+    >>> are_characters(["3", "b"]), are_characters(["ant", "b"]), are_characters(["猫", "犬"])
+    (True, False, False)
+    """
+    return all(len(name) == 1 and (name.isdecimal() or name.lower() != name.upper()) for name in names)
+
+
 def readable(name: str) -> str:
     """Make a file name that is no valid Unicode fit for lists and pages.
 

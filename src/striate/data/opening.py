@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import Any, Protocol, TypeAlias
@@ -14,6 +15,7 @@ from striate.core.recipe import FITS
 from striate.data.assembling import Collection, assemble, listed
 from striate.data.dataset import PARTS, Dataset, Rejected, Split
 from striate.data.listing import counted
+from striate.data.named import NAMES
 from striate.data.pictures import Size
 from striate.data.refitting import refit
 from striate.data.sources import Wanted, collect, take_rows
@@ -91,6 +93,11 @@ def open_dataset(
         raise DataError(f"a size of {size} pixels is not in [1, 4096]")
     check_share(validation)
     collection = collect(source, Wanted(size=size, channels=channels, fit=fit), on_event=on_event)
+    if not collection.flip and not (isinstance(source, str) and source in NAMES):
+        collection = _noted(
+            collection,
+            "images are not mirrored, since the classes are digits or letters; --flip mirrors them",
+        )
     return assemble(collection, validation=validation, seed=seed)
 
 
@@ -108,7 +115,8 @@ def open_split(
 
     Returns:
         The images, labelled by ``like.classes``; files that could not be read; and what was noticed, such
-        as images of classes that the model does not know, which are left out.
+        as images of classes that the model does not know, which are left out, or which part was read
+        where none was named.
 
     Raises:
         DataError: where the source cannot be used, has no such part, or no image of a known class.
@@ -126,7 +134,18 @@ def open_split(
     else:
         choose = partial(_choose_part, part=part, source=source)
         collection = collect(source, wanted, choose=choose, on_event=on_event)
+    if part is None:
+        collection = _noted(collection, f"measured on {_told_part(collection)}")
     return _matched(collection, like.classes)
+
+
+def _noted(collection: Collection, note: str) -> Collection:
+    return replace(collection, notes=(*collection.notes, note))
+
+
+def _told_part(collection: Collection) -> str:
+    parts = set(np.unique(collection.parts).tolist())
+    return "all images" if parts & {"train", "all"} else f"the {', '.join(parts)} part"
 
 
 def _choose_part(there: set[str], part: str | None, source: object) -> set[str]:

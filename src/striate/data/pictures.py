@@ -14,6 +14,8 @@ from striate.data.dataset import Pixels
 Size: TypeAlias = tuple[int, int]
 Box: TypeAlias = tuple[int, int, int, int]  # top, left, height, width of what is not padding
 
+_PIECE = 1 << 16  # values scaled at once: the largest images as float64 would take gigabytes
+
 
 def place(image: Image.Image, size: Size | None, channels: int | None, fit: str) -> tuple[Pixels, Box]:
     """Convert and resize a picture; the padding around it is black.
@@ -86,9 +88,9 @@ def _plain(image: Image.Image, channels: int | None) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
     with np.errstate(invalid="ignore"):  # a value that is not a number is refused below
-        values = np.asarray(image).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
+        low, high = float(values.min()), float(values.max())
     if image.mode == "F":
         divisor, most = (1 / 255, 1.0) if high <= 1 else (1.0, 255.0)
     elif image.mode == "I" and high <= 255 and image.format != "PNG":
@@ -99,7 +101,12 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         raise DataError(
             f"the image has values from {low:g} to {high:g}, where 8 or 16 bits or [0, 1] are read"
         )
-    return Image.fromarray(np.rint(values / divisor).astype(np.uint8))
+    scaled = np.empty(values.shape, np.uint8)
+    source, target = values.reshape(-1), scaled.reshape(-1)
+    for start in range(0, len(source), _PIECE):
+        piece = slice(start, start + _PIECE)
+        target[piece] = np.rint(source[piece].astype(np.float64) / divisor)
+    return Image.fromarray(scaled)
 
 
 def is_grey(image: Image.Image) -> bool:

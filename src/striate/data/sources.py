@@ -21,7 +21,7 @@ from striate.data.assembling import Collection
 from striate.data.dataset import Labels
 from striate.data.folders import scan_folder
 from striate.data.gathering import decode_files
-from striate.data.listing import Listing, class_order
+from striate.data.listing import Listing, are_characters, class_order
 from striate.data.named import NAMES, collect_named
 from striate.data.pictures import Size
 from striate.data.refitting import refit
@@ -185,6 +185,7 @@ def _decoded(listing: Listing, source: PathOrName, wanted: Wanted, on_event: OnE
         names=tuple(file.name for file in files),
         rejected=(*listing.rejected, *rejected),
         notes=listing.notes,
+        flip=not are_characters(classes),
         fit=wanted.fit,
         fill=fill,
     )

@@ -1,1 +1,1 @@
-"""What every trainer stands on: budgets, schedules, optimisers, checkpoints, locks and progress."""
+"""What every trainer stands on: budgets, schedules, optimisers, interrupts, memory and progress."""

@@ -9,11 +9,11 @@ from typing import Protocol
 class Budget(Protocol):
     """Says what share of a training is done and whether another step still fits."""
 
-    def share(self, *, step: int, elapsed: float) -> float:
+    def share(self, *, step: float, elapsed: float) -> float:
         """Give the share that is done, from 0 to 1.
 
         Args:
-            step: steps taken.
+            step: steps taken; half of one means the middle of a step.
             elapsed: seconds of training so far.
         """
 
@@ -24,6 +24,14 @@ class Budget(Protocol):
             step: steps taken.
             elapsed: seconds of training so far.
             step_seconds: what one more step takes.
+        """
+
+    def may_validate(self, *, elapsed: float, step_seconds: float) -> bool:
+        """Say whether a validation now leaves time for more steps and the last validation.
+
+        Args:
+            elapsed: seconds of training so far.
+            step_seconds: what one step takes.
         """
 
     def seconds_left(self, *, step: int, elapsed: float, step_seconds: float) -> float:
@@ -49,13 +57,17 @@ class StepBudget:
 
     steps: int
 
-    def share(self, *, step: int, elapsed: float) -> float:  # noqa: ARG002
+    def share(self, *, step: float, elapsed: float) -> float:  # noqa: ARG002
         """Give the share of the steps that are taken."""
         return min(1.0, step / self.steps)
 
     def is_spent(self, *, step: int, elapsed: float, step_seconds: float) -> bool:  # noqa: ARG002
         """Say whether all steps are taken."""
         return step >= self.steps
+
+    def may_validate(self, *, elapsed: float, step_seconds: float) -> bool:  # noqa: ARG002
+        """Say yes: time does not matter."""
+        return True
 
     def seconds_left(self, *, step: int, elapsed: float, step_seconds: float) -> float:  # noqa: ARG002
         """Estimate the seconds that the steps left will take."""
@@ -83,13 +95,17 @@ class TimeBudget:
     seconds: float
     reserve: float = 0.0
 
-    def share(self, *, step: int, elapsed: float) -> float:  # noqa: ARG002
+    def share(self, *, step: float, elapsed: float) -> float:  # noqa: ARG002
         """Give the share of the time that has passed."""
         return min(1.0, elapsed / self._usable())
 
     def is_spent(self, *, step: int, elapsed: float, step_seconds: float) -> bool:  # noqa: ARG002
         """Say whether one more step would end further from the budget than stopping now does."""
         return elapsed + step_seconds / 2 >= self._usable()
+
+    def may_validate(self, *, elapsed: float, step_seconds: float) -> bool:
+        """Say whether a validation now, some steps and the last validation still fit."""
+        return elapsed + 2 * self.reserve + 5 * step_seconds <= self.seconds
 
     def seconds_left(self, *, step: int, elapsed: float, step_seconds: float) -> float:  # noqa: ARG002
         """Give the seconds that are left."""

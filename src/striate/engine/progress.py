@@ -195,7 +195,9 @@ def printable(text: str) -> str:
 
 
 def _start_lines(data: Mapping[str, Any]) -> str:
-    said = {name.replace("_", " "): _said(value) for name, value in data.items() if value not in (0, None)}
+    # A count of 0 says nothing, but a "no" does; False would pass for 0.
+    worth = {name: value for name, value in data.items() if value is False or value not in (0, None)}
+    said = {name.replace("_", " "): _said(value) for name, value in worth.items()}
     width = max(map(len, said), default=0)
     return "\n".join(f"{printable(name):>{width}}  {printable(text)}" for name, text in said.items())
 

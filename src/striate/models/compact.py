@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.core.errors import ShapeError
-from striate.nn import whitening_filters
+from striate.nn import patches_in, whitening_filters
 
 
 @runtime_checkable
@@ -30,6 +30,9 @@ class LearnsFirstLayer(Protocol):
             images: normalised, N x C x H x W.
         """
 
+
+ENOUGH_PATCHES = 500_000
+"""From about how many patches the first layer is computed: thousands for each of its values."""
 
 SMALLEST = 4
 """The smallest side of an image in pixels."""
@@ -83,11 +86,13 @@ class Compact(nn.Module):
         """Set the stem to filters that whiten the patches of images, each beside its negative; freeze them.
 
         Args:
-            images: normalised, N x C x H x W; some thousand are enough.
+            images: normalised, N x C x H x W; as many of them are used as are needed.
         """
-        kernel = self.stem.kernel_size[0]
+        kernel, stride = self.stem.kernel_size[0], self.stem.stride[0]
         half = self.stem.out_channels // 2
-        filters = whitening_filters(images, kernel=kernel)[:half].to(self.stem.weight)
+        each = patches_in(images.shape[2], images.shape[3], kernel=kernel, stride=stride)
+        images = images[:: max(1, len(images) * each // ENOUGH_PATCHES)]
+        filters = whitening_filters(images, kernel=kernel, stride=stride)[:half].to(self.stem.weight)
         self.stem.weight.copy_(torch.cat([filters, -filters]))
         assert self.stem.bias is not None
         self.stem.bias.zero_()

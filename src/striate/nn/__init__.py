@@ -1,7 +1,6 @@
-"""Layers and tensor functions that torch lacks: residual bodies, whitening filters, whole-batch warps."""
+"""Tensor functions that torch lacks: whitening filters and whole-batch warps."""
 
-from striate.nn.blocks import Residual
 from striate.nn.warps import mirror, shift
-from striate.nn.whitening import whitening_filters
+from striate.nn.whitening import patches_in, whitening_filters
 
-__all__ = ["Residual", "mirror", "shift", "whitening_filters"]
+__all__ = ["mirror", "patches_in", "shift", "whitening_filters"]

@@ -29,10 +29,12 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
         precision: what the device policy chose.
 
     Returns:
-        A recipe in which only the unused budget, the target, and a size that is not square are ``None``.
+        A recipe in which only the unused budget, the target, the share held out by default, and a size
+        that is not square are ``None``.
 
     Raises:
-        RecipeError: for a model that is not in the catalogue, naming the nearest.
+        RecipeError: for a model that is not in the catalogue, naming the nearest, or a shift as large
+            as the images.
 
     >>> resolve(Recipe(), images=60000, size=(28, 28), flip=True, precision="float32").epochs
     10
@@ -56,10 +58,15 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
         decided["weight_decay"] = WEIGHT_DECAY
     if recipe.flip is None:
         decided["flip"] = flip
-    if recipe.mirror is None:
-        decided["mirror"] = flip if recipe.flip is None else recipe.flip
+    if recipe.average_mirrored is None:
+        decided["average_mirrored"] = flip if recipe.flip is None else recipe.flip
     if recipe.shift is None:
         decided["shift"] = _shift(recipe, size)
+    elif recipe.shift >= min(size):
+        raise RecipeError(
+            f"a shift of {recipe.shift} pixels leaves nothing of images of {size[0]}x{size[1]}; "
+            f"up to {min(size) - 1} works"
+        )
     if recipe.precision is None:
         decided["precision"] = precision
     return recipe.changed(**decided)

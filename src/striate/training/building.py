@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -9,11 +11,13 @@ from striate.classifier import Classifier, Preprocessing
 from striate.core.device import Policy
 from striate.core.recipe import Recipe
 from striate.core.seeds import derive
-from striate.data import Dataset
+from striate.data import NAMES, Dataset
+from striate.engine.randomness import seed_generators
 from striate.models import LearnsFirstLayer, build
 
-SAMPLE = 5000
-"""From how many images, at most, mean, deviation and the first layer are computed."""
+MOST_IMAGES = 5000
+MOST_VALUES = 20_000_000
+"""From how many images and pixel values, at most, mean, deviation and the first layer are computed."""
 
 
 def new_classifier(dataset: Dataset, recipe: Recipe, policy: Policy) -> Classifier:
@@ -29,11 +33,12 @@ def new_classifier(dataset: Dataset, recipe: Recipe, policy: Policy) -> Classifi
         The classifier, on its device, in its memory format.
     """
     arguments = {"classes": len(dataset.classes), "channels": dataset.channels, "size": list(dataset.size)}
-    torch.manual_seed(derive(recipe.seed, "weights"))
+    seed_generators(derive(recipe.seed, "weights"), policy.device)
     network = build(
         recipe.model or "", classes=len(dataset.classes), channels=dataset.channels, size=dataset.size
     )
-    mean, std = _moments(dataset)
+    sample = _sample(dataset)
+    mean, std = _moments(sample)
     classifier = Classifier(
         network,
         model=recipe.model or "",
@@ -46,16 +51,16 @@ def new_classifier(dataset: Dataset, recipe: Recipe, policy: Policy) -> Classifi
             std=std,
             fit=dataset.fit,
             fill=dataset.fill,
-            mirror=bool(recipe.mirror),
+            average_mirrored=bool(recipe.average_mirrored),
         ),
         policy=policy,
         details={
             "recipe": recipe.to_dict(),
-            "source": dataset.source,
+            # Paths are the user's own matter: a model file is given to others.
+            "source": dataset.source if dataset.source in NAMES else None,
             "fingerprint": dataset.fingerprint,
         },
     )
-    sample = _sample(dataset)
     if isinstance(network, LearnsFirstLayer):
         # On the CPU, since it takes float64, which not every device has.
         scaled = torch.from_numpy(sample).float().div_(255)
@@ -66,15 +71,20 @@ def new_classifier(dataset: Dataset, recipe: Recipe, policy: Policy) -> Classifi
 
 
 def _sample(dataset: Dataset) -> np.ndarray:
-    count = len(dataset.train)
-    chosen = np.linspace(0, count - 1, min(SAMPLE, count)).astype(int)
-    return np.ascontiguousarray(dataset.train.images[chosen])
+    images = dataset.train.images
+    most = min(len(images), MOST_IMAGES, max(1, MOST_VALUES // math.prod(images.shape[1:])))
+    chosen = np.linspace(0, len(images) - 1, most).astype(int)
+    return np.ascontiguousarray(images[chosen])
 
 
-def _moments(dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each channel in [0, 1], over a sample large enough to be exact to 1 %."""
-    pixels = _sample(dataset).astype(np.float64) / 255
-    mean = pixels.mean(axis=(0, 2, 3))
-    # A channel that never changes would be divided by nothing.
-    std = np.maximum(pixels.std(axis=(0, 2, 3)), 1 / 255)
-    return tuple(mean.tolist()), tuple(std.tolist())
+def _moments(sample: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each channel in [0, 1], from how often each of the 256 values occurs."""
+    levels = np.arange(256) / 255
+    means, deviations = [], []
+    for channel in range(sample.shape[1]):
+        shares = np.bincount(sample[:, channel].ravel(), minlength=256) / sample[:, channel].size
+        mean = float(shares @ levels)
+        means.append(mean)
+        # A channel that never changes would be divided by nothing.
+        deviations.append(max(math.sqrt(shares @ (levels - mean) ** 2), 1 / 255))
+    return tuple(means), tuple(deviations)

@@ -24,13 +24,14 @@ from striate.data.batches import Batches
 from striate.engine.budgets import Budget, TimeBudget
 from striate.engine.interrupts import Interrupts
 from striate.engine.optimizers import set_rates
+from striate.engine.randomness import seed_generators
 from striate.engine.schedules import rate_factor
 from striate.training.run import Row
 from striate.training.state import State
 
 CHECKPOINT_SECONDS = 15.0
 STEP_EVENT_SECONDS = 0.1
-FIRST_STEPS = 5
+FIRST_STEPS = 3
 """After how many steps of this process the speed is taken as known."""
 
 MEASURED_STEPS = 21
@@ -64,6 +65,7 @@ class Loop:
     on_event: OnEvent
     _step_seconds: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MEASURED_STEPS))
     _waiting: deque[tuple[Tensor, Tensor, int]] = field(init=False, default_factory=deque)
+    _validations: list[float] = field(init=False, default_factory=list)
     _last_loss: float = field(init=False, default=math.nan)
     _speed: float = field(init=False, default=0.0)
     _started_at: float = field(init=False, default=0.0)
@@ -79,11 +81,19 @@ class Loop:
         """
         self._saved_at = self._told_at = time.perf_counter()
         self._started_at = time.perf_counter() - self.state.elapsed
+        if isinstance(self.budget, TimeBudget):
+            self.budget.reserve = self.state.reserve
         with Interrupts() as interrupts:
-            while self.state.epoch_step > 0 or not (self._is_spent() or self.state.target_reached):
+            while not self.state.trained:
                 self._train_epoch(interrupts)
-                self._validate()
+                spent = self._is_spent()
+                if self.state.seen and (spent or self._may_validate()):
+                    self._validate()
+                self.state.epoch, self.state.epoch_step = self.state.epoch + 1, 0
+                self.state.trained = self.state.trained or spent
             self._save()
+            if interrupts.requested:
+                raise KeyboardInterrupt
 
     def _train_epoch(self, interrupts: Interrupts) -> None:
         start, seen = time.perf_counter(), self.state.seen
@@ -109,12 +119,12 @@ class Loop:
     def _step(self, images: Tensor, labels: Tensor) -> None:
         policy = self.classifier.policy
         # Dropout and the like draw from the global generator: seeded by step, they resume exactly.
-        torch.manual_seed(derive(self.recipe.seed, "step", self.state.step))
+        seed_generators(derive(self.recipe.seed, "step", self.state.step), policy.device)
         self.classifier.train()
-        share = self.budget.share(step=self.state.step, elapsed=self._elapsed())
         # A step's rate is the schedule's in the step's middle, so that neither end is a step of rate 0.
-        half = 0.5 * self._step_share()
-        factor = rate_factor(share + half, schedule=self.recipe.schedule, warmup=self.recipe.warmup)
+        middle = self._elapsed() + self._seconds_a_step() / 2
+        share = self.budget.share(step=self.state.step + 0.5, elapsed=middle)
+        factor = rate_factor(share, schedule=self.recipe.schedule, warmup=self.recipe.warmup)
         set_rates(self.optimizers, factor)
         self.state.rate = self.optimizers[0].param_groups[0]["lr"]
         pixels = images.float().div_(255).contiguous(memory_format=policy.memory_format)
@@ -133,11 +143,6 @@ class Loop:
         self.state.epoch_step += 1
         # A GPU's figures are read one step late, so that it never waits for this process.
         self._account(0 if policy.device == "cpu" else 1)
-
-    def _step_share(self) -> float:
-        if isinstance(self.budget, TimeBudget):
-            return self._seconds_a_step() / self.budget.seconds
-        return self.budget.share(step=1, elapsed=0.0)
 
     def _account(self, left: int) -> None:
         while len(self._waiting) > left:
@@ -165,11 +170,16 @@ class Loop:
         if not math.isfinite(loss):
             raise TrainingError(self._not_finite("validation loss", loss))
         accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
-        if isinstance(self.budget, TimeBudget):
-            self.budget.reserve = time.perf_counter() - began
-        self._finish_epoch(loss, accuracy)
+        self._validations.append(time.perf_counter() - began)
+        self._reserve(median(self._validations))
+        self._record(loss, accuracy)
 
-    def _finish_epoch(self, loss: float, accuracy: float) -> None:
+    def _reserve(self, seconds: float) -> None:
+        self.state.reserve = seconds
+        if isinstance(self.budget, TimeBudget):
+            self.budget.reserve = seconds
+
+    def _record(self, loss: float, accuracy: float) -> None:
         state = self.state
         row: Row = {
             "epoch": state.epoch + 1,
@@ -189,15 +199,13 @@ class Loop:
             state.best = {
                 name: tensor.detach().clone() for name, tensor in self.classifier.network.state_dict().items()
             }
-        state.epoch, state.epoch_step = state.epoch + 1, 0
         state.loss_sum, state.right, state.seen = 0.0, 0, 0
         target = self.recipe.target
-        state.target_reached = target is not None and accuracy >= target
         self.on_event(Event("epoch", row))
-        if state.target_reached:
-            self.on_event(
-                Event("note", {"message": f"reached {accuracy:.4f}, over the target of {target}; stopping"})
-            )
+        if target is not None and accuracy >= target:
+            state.trained = True
+            message = f"validation accuracy {accuracy:.4f} is at the target of {target}; stopping"
+            self.on_event(Event("note", {"message": message}))
 
     def _is_best(self, row: Row) -> bool:
         if not self.state.best_epoch:
@@ -217,7 +225,7 @@ class Loop:
         self.classifier.logits(sample)
         began = time.perf_counter()
         self.classifier.logits(sample)
-        self.budget.reserve = (time.perf_counter() - began) * len(self.validation) / max(len(sample), 1)
+        self._reserve((time.perf_counter() - began) * len(self.validation) / len(sample))
         speed = self.batches.batch / self._seconds_a_step()
         epochs = self.budget.seconds * speed / (self.batches.steps * self.batches.batch)
         minutes = self.budget.seconds / 60
@@ -242,18 +250,28 @@ class Loop:
 
     def _save(self) -> None:
         self._account(0)
-        # The last step's loss was a number, but what its gradient made of the weights may not be.
-        for parameter in self.classifier.network.parameters():
-            if not bool(torch.isfinite(parameter).all()):
-                raise TrainingError(self._not_finite("weights", math.nan))
+        # The last step's loss was a number, but what its gradient made of the network may not be.
+        tensors = [*self.classifier.network.state_dict().values()]
+        tensors += [
+            value
+            for optimizer in self.optimizers
+            for each in optimizer.state.values()
+            for value in each.values()
+        ]
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors if isinstance(tensor, Tensor)):
+            raise TrainingError(self._not_finite("weights", math.nan))
         self.state.elapsed = self._elapsed()
         self.save()
         self._saved_at = time.perf_counter()
 
     def _is_spent(self) -> bool:
-        return self.budget.is_spent(
+        # One step is taken whatever the budget, so that there is something to measure.
+        return self.state.step > 0 and self.budget.is_spent(
             step=self.state.step, elapsed=self._elapsed(), step_seconds=self._seconds_a_step()
         )
+
+    def _may_validate(self) -> bool:
+        return self.budget.may_validate(elapsed=self._elapsed(), step_seconds=self._seconds_a_step())
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._started_at

@@ -12,8 +12,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from striate.classifier import Classifier, load
-from striate.core.errors import RunError
+from striate.core.errors import ModelFileError, RunError
 from striate.core.recipe import Recipe
+from striate.core.tensors import read_header
 from striate.metrics import Evaluation
 
 COLUMNS = (
@@ -30,6 +31,21 @@ COLUMNS = (
 )
 """The columns of ``results.csv``, one row an epoch."""
 
+FILES = (
+    "recipe.toml",
+    "results.csv",
+    "events.jsonl",
+    "model.safetensors",
+    "last.safetensors",
+    "evaluation.json",
+    "rejected.csv",
+    "curves.png",
+    "confusion.png",
+    "predictions.png",
+    "checkpoint",
+)
+"""What a run may consist of."""
+
 Row = dict[str, float]
 
 
@@ -40,10 +56,8 @@ class Run:
     Args:
         path: its directory.
 
-    The files are ``recipe.toml``, ``results.csv``, ``events.jsonl``, ``model.safetensors`` (the best
-    epoch by validation), ``last.safetensors``, ``checkpoint/state.safetensors``, ``evaluation.json``,
-    ``curves.png``, ``confusion.png``, ``predictions.png`` and, where files were left out,
-    ``rejected.csv``.
+    ``model.safetensors`` is of the best epoch by validation, ``last.safetensors`` of the last step;
+    ``rejected.csv`` is there where files were left out. See `FILES` for the others.
     """
 
     path: Path
@@ -90,6 +104,29 @@ class Run:
         """The file from which the training can go on."""
         return self.path / "checkpoint" / "state.safetensors"
 
+    @property
+    def source(self) -> str | None:
+        """What the run was trained on, as `striate.open_dataset` takes it; ``None`` for arrays or no run."""
+        try:
+            facts = json.loads(read_header(self.checkpoint).metadata["facts"])
+            source = facts["source"]
+        except (ModelFileError, KeyError, TypeError, ValueError):
+            return None
+        return source if isinstance(source, str) else None
+
+    def check_unused(self) -> None:
+        """Refuse a directory that holds files of a run, or files that a run would replace.
+
+        Raises:
+            RunError: naming one of them.
+        """
+        for name in FILES:
+            if (self.path / name).exists():
+                raise RunError(
+                    f"{self.path} holds a run already (it has {name}); name another --out, or go on with it "
+                    f"by --resume {self.path}"
+                )
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run for this process alone while a block runs.
@@ -126,15 +163,11 @@ def new_run(name: str, out: Path | str | None) -> Run:
         The run, its directory made.
 
     Raises:
-        RunError: where ``out`` holds a run already or the directory cannot be made.
+        RunError: where ``out`` holds files of a run already or the directory cannot be made.
     """
     if out is not None:
-        path = Path(out)
-        if (path / "recipe.toml").exists():
-            raise RunError(
-                f"{path} holds a run already; name another --out, or go on with it by --resume {path}"
-            )
-        candidates = iter([path])
+        Run(Path(out)).check_unused()
+        candidates = iter([Path(out)])
     else:
         candidates = (Path("runs", name if count == 1 else f"{name}-{count}") for count in range(1, 10**6))
     try:
@@ -145,13 +178,23 @@ def new_run(name: str, out: Path | str | None) -> Run:
                 if out is not None or not path.parent.is_dir():
                     raise
                 continue
-            (path / "checkpoint").mkdir(exist_ok=True)
             return Run(path)
     except OSError as error:
         raise RunError(
             f"cannot make the run directory {path}: {error.strerror}; name another with --out"
         ) from error
     raise RunError(f"there are a million runs named {name}; name another with --out")
+
+
+def clear_parts(run: Run) -> None:
+    """Remove the unfinished files that a killed process left; call it under the run's lock.
+
+    Args:
+        run: whose directory is cleared.
+    """
+    for folder in (run.path, run.checkpoint.parent):
+        for part in folder.glob(".*.part"):
+            part.unlink(missing_ok=True)
 
 
 def open_run(path: Path | str) -> Run:

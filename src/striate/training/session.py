@@ -11,6 +11,7 @@ from striate.classifier import Classifier
 from striate.core.errors import TrainingError
 from striate.core.events import Event, OnEvent
 from striate.core.recipe import Recipe
+from striate.core.version import VERSION
 from striate.data import Dataset
 from striate.data.augmentation import Augmentation
 from striate.data.batches import Batches
@@ -22,6 +23,15 @@ from striate.training.loop import Loop
 from striate.training.records import append_row, logged, write_rows, writing
 from striate.training.run import Run
 from striate.training.state import State, read_checkpoint, restore, save_checkpoint
+
+
+def computed_by() -> dict[str, str | int]:
+    """Give what the bits of a result depend on besides the recipe and the data.
+
+    Returns:
+        Versions and the number of threads.
+    """
+    return {"striate": VERSION, "torch": str(torch.__version__), "threads": torch.get_num_threads()}
 
 
 @dataclass
@@ -64,7 +74,8 @@ class Session:
         Returns:
             The session, before its first step.
         """
-        keep_freed_memory()
+        if classifier.policy.device == "cpu":
+            keep_freed_memory()
         batches = Batches(
             dataset.train,
             batch=recipe.batch or 1,
@@ -106,6 +117,16 @@ class Session:
         )
         for note in self.dataset.notes:
             self.on_event(Event("note", {"message": note}))
+        if self.dataset.rejected:
+            count, listed = len(self.dataset.rejected), self.run.path / "rejected.csv"
+            message = f"files that could not be read and are left out: {count:,}; {listed} lists them"
+            self.on_event(Event("warning", {"message": message}))
+        if self.dataset.test is None:
+            message = (
+                "there is no test part: what is reported is measured on the validation part, on which the "
+                "best epoch and the temperature are chosen, and so a little too good"
+            )
+            self.on_event(Event("note", {"message": message}))
 
     def complete(self, *, preparation: float) -> Run:
         """Train to the end of the budget and write what a run ends with.
@@ -122,13 +143,15 @@ class Session:
             KeyboardInterrupt: after Ctrl-C, when the checkpoint has been written.
         """
         with writing(self.run.path):
+            self.run.checkpoint.parent.mkdir(exist_ok=True)
+        if self.state.step == 0:
+            self._save()  # before anything else: from here on the run can be resumed
+        with writing(self.run.path):
             self.recipe.save(self.run.path / "recipe.toml")
             if self.dataset.rejected:
                 listed = [(each.name, each.reason) for each in self.dataset.rejected]
                 write_rejected(self.run.path / "rejected.csv", listed)
         write_rows(self.run, self.state.rows)
-        if self.state.step == 0:
-            self._save()  # from here on the run can be resumed
         self._tell_start(preparation)
         loop = Loop(
             classifier=self.classifier,
@@ -181,6 +204,7 @@ class Session:
             "recipe": self.recipe.to_dict(),
             "source": self.dataset.source,
             "fingerprint": self.dataset.fingerprint,
+            "computed_by": computed_by(),
         }
         with writing(self.run.path):
             save_checkpoint(

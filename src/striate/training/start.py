@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from striate.core.device import Policy, choose_policy
+from striate.core.device import choose_policy
 from striate.core.errors import RunError
-from striate.core.events import OnEvent
+from striate.core.events import Event, OnEvent
 from striate.core.recipe import Recipe
 from striate.data import Dataset, open_dataset
 from striate.engine.progress import terminal_progress
+from striate.engine.randomness import borrowed_generators
 from striate.recipes import resolve
 from striate.training.building import new_classifier
-from striate.training.run import Run, new_run, open_run
-from striate.training.session import Session
+from striate.training.run import Run, clear_parts, new_run, open_run
+from striate.training.session import Session, computed_by
 from striate.training.state import read_checkpoint, restore
 
 
@@ -33,6 +31,8 @@ def train(
     **recipe_fields: Any,
 ) -> Run:
     """Train a classifier on images and keep everything in a run directory.
+
+    On a CPU under Linux the process keeps memory that is freed from here on, which speeds training up.
 
     Args:
         data: whatever `striate.open_dataset` takes: a named set, a folder, an archive, a CSV, an
@@ -77,6 +77,7 @@ def train(
     policy = choose_policy(device, wanted.precision)
     began = time.perf_counter()
     dataset = _open(data, wanted, on_event)
+    opened = time.perf_counter()
     decided = resolve(
         wanted,
         images=len(dataset.train),
@@ -84,17 +85,21 @@ def train(
         flip=dataset.flip,
         precision=policy.precision,
     )
-    with _own_randomness(policy):
+    with borrowed_generators(policy.device):
         classifier = new_classifier(dataset, decided, policy)
         run = new_run(dataset.name, out)  # not before: what does not fit must leave nothing behind
         with run.locked():
+            run.check_unused()  # once more: another process may have been here since
             session = Session.new(run, dataset, decided, classifier, on_event)
-            return session.complete(preparation=time.perf_counter() - began)
+            # What the network needs before its first step is a part of its training.
+            session.state.elapsed = time.perf_counter() - opened
+            return session.complete(preparation=opened - began)
 
 
 def _resume(path: Path | str, *, data: Any, device: str | None, on_event: OnEvent) -> Run:
     run = open_run(path)
     with run.locked():
+        clear_parts(run)
         state, tensors, facts = read_checkpoint(run.checkpoint)
         recipe = Recipe.from_dict(facts["recipe"])
         source = data if data is not None else facts["source"]
@@ -107,18 +112,19 @@ def _resume(path: Path | str, *, data: Any, device: str | None, on_event: OnEven
                 f"the data of {path} have changed since it was started, so it cannot go on as it was; "
                 "start a new training"
             )
+        preparation = time.perf_counter() - began
         policy = choose_policy(device, recipe.precision)
-        with _own_randomness(policy):
+        with borrowed_generators(policy.device):
             classifier = new_classifier(dataset, recipe, policy)
             session = Session.new(run, dataset, recipe, classifier, on_event)
             restore(tensors, network=session.classifier.network, optimizers=session.optimizers)
             session.state = state
-            return session.complete(preparation=time.perf_counter() - began)
-
-
-def _own_randomness(policy: Policy) -> AbstractContextManager[None]:
-    """Leave the caller's random generators as they were."""
-    return torch.random.fork_rng([policy.device] if policy.device.startswith("cuda") else [])
+            if facts.get("computed_by") != computed_by():
+                message = (
+                    "resumed with other versions or threads than it was started with, so other roundings"
+                )
+                session.on_event(Event("warning", {"message": message}))
+            return session.complete(preparation=preparation)
 
 
 def _open(data: Any, recipe: Recipe, on_event: OnEvent) -> Dataset:

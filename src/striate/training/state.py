@@ -25,15 +25,16 @@ class State:
     Args:
         step: steps taken in all.
         epoch: the epoch that is under way, from 0.
-        epoch_step: steps taken in it; with over 0, its validation is still to come.
+        epoch_step: steps taken in it.
         elapsed: seconds of training.
-        loss_sum: sum over this epoch's images of their losses.
-        right: how many of this epoch's images were predicted correctly.
-        seen: how many images this epoch has seen.
+        loss_sum: sum of the losses of the images seen since the last validation.
+        right: how many of these images were predicted correctly.
+        seen: how many images those are.
         rate: the first optimiser's learning rate in the last step.
         rows: the figures of the epochs so far.
         best_epoch: the row of the best epoch so far, counted from 1; 0 before the first validation.
-        target_reached: whether the target accuracy has been reached.
+        reserve: seconds that the last validation will take, as far as that is known.
+        trained: whether there is nothing left but to finish.
         best: the network's tensors after the best epoch.
     """
 
@@ -47,7 +48,8 @@ class State:
     rate: float = 0.0
     rows: list[Row] = field(default_factory=list)
     best_epoch: int = 0
-    target_reached: bool = False
+    reserve: float = 0.0
+    trained: bool = False
     best: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
 
