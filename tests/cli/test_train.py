@@ -179,7 +179,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     rest = process.stderr.read().splitlines()
     assert process.wait(timeout=60) == 130
-    again = rest[-1].partition("this goes on: striate ")[2]
+    again = rest[-1].partition("from the last checkpoint: striate ")[2]
     assert shlex.split(again) == ["train", "--resume", str(path)]
     _, texts = load_tensors(path / "checkpoint" / "state.safetensors")
     assert json.loads(texts["state"])["step"] > 0
