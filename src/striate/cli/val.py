@@ -96,17 +96,10 @@ def _part_of_training_data(
 ) -> tuple[str, Split] | None:
     """Give a part as the training split it; nothing where the data are no longer those."""
     from striate.core.recipe import Recipe
-    from striate.data import open_dataset
+    from striate.training import open_for
 
     recipe = Recipe.from_dict(classifier.details.get("recipe", {}))
-    dataset = open_dataset(
-        source,
-        size=recipe.size,
-        fit=recipe.fit,
-        validation=recipe.validation,
-        seed=recipe.seed,
-        on_event=on_event,
-    )
+    dataset = open_for(recipe, source, on_event)
     if dataset.fingerprint != classifier.details.get("fingerprint"):
         return None
     if part is None:

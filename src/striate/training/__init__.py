@@ -1,6 +1,6 @@
 """Training: from data and a recipe to a run directory that holds a classifier and its evidence."""
 
 from striate.training.run import Run
-from striate.training.start import train
+from striate.training.start import open_for, train
 
-__all__ = ["Run", "train"]
+__all__ = ["Run", "open_for", "train"]

@@ -76,7 +76,7 @@ def train(
     wanted = (recipe or Recipe()).changed(**recipe_fields)
     policy = choose_policy(device, wanted.precision)
     began = time.perf_counter()
-    dataset = _open(data, wanted, on_event)
+    dataset = open_for(wanted, data, on_event)
     opened = time.perf_counter()
     decided = resolve(
         wanted,
@@ -106,7 +106,7 @@ def _resume(path: Path | str, *, data: Any, device: str | None, on_event: OnEven
         if source is None:
             raise RunError(f"{path} was trained on arrays in memory; give the same data again to go on")
         began = time.perf_counter()
-        dataset = _open(source, recipe, on_event)
+        dataset = open_for(recipe, source, on_event)
         if dataset.fingerprint != facts["fingerprint"]:
             raise RunError(
                 f"the data of {path} have changed since it was started, so it cannot go on as it was; "
@@ -127,7 +127,20 @@ def _resume(path: Path | str, *, data: Any, device: str | None, on_event: OnEven
             return session.complete(preparation=preparation)
 
 
-def _open(data: Any, recipe: Recipe, on_event: OnEvent) -> Dataset:
+def open_for(recipe: Recipe, data: Any, on_event: OnEvent) -> Dataset:
+    """Open data as a training by a recipe opens them, with the same parts.
+
+    Args:
+        recipe: says the size, the fit, and what is held out.
+        data: as for `train`.
+        on_event: is told of the progress.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        DataError: where the data cannot be used.
+    """
     return open_dataset(
         data,
         size=recipe.size,
