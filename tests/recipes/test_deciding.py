@@ -33,6 +33,21 @@ def test_what_the_user_said_is_kept() -> None:
     assert {name: recipe.to_dict()[name] for name in said} == said
 
 
+@pytest.mark.parametrize(
+    ("budget", "smoothing"),
+    [
+        ({}, 0.2),
+        ({"epochs": 8}, 0.2),
+        ({"epochs": 7.9}, 0.1),
+        ({"minutes": 60}, 0.1),
+        ({"epochs": 20, "label_smoothing": 0.0}, 0.0),
+    ],
+)
+def test_long_trainings_smooth_labels_more_unless_told_otherwise(budget, smoothing) -> None:
+    recipe = resolve(Recipe(**budget), images=5000, size=(28, 28), flip=True, precision="float32")
+    assert recipe.label_smoothing == smoothing
+
+
 def test_large_images_get_a_residual_network() -> None:
     recipe = resolve(Recipe(), images=5000, size=(224, 224), flip=True, precision="float32")
     assert recipe.model == "resnet18"

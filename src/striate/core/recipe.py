@@ -43,7 +43,8 @@ class Recipe:
         weight_decay: of filters and head, at least 0; decoupled from the gradient but under SGD.
         schedule: ``one-cycle`` (linear up, then down to 0) or ``linear`` (down to 0 from the start).
         warmup: share of the budget in which one-cycle rises, in [0, 1).
-        label_smoothing: share of each label spread over all classes, in [0, 1).
+        label_smoothing: share of each label spread over all classes, in [0, 1); ``None``: 0.2 from 8 epochs
+            on, else 0.1.
         flip: mirror images at random; ``None``: unless the classes are digits or letters.
         average_mirrored: predict by the mean over an image and its mirror image; ``None``: as ``flip``.
         shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs.
@@ -74,7 +75,7 @@ class Recipe:
     weight_decay: float | None = None
     schedule: str = "one-cycle"
     warmup: float = 0.1
-    label_smoothing: float = 0.1
+    label_smoothing: float | None = None
     flip: bool | None = None
     average_mirrored: bool | None = None
     shift: int | None = None
@@ -228,7 +229,7 @@ _RANGES: tuple[tuple[str, float, float, bool, bool], ...] = (
 
 _INTEGERS = ("size", "batch", "shift", "seed")
 _STRINGS = ("model", "fit", "optimizer", "schedule", "precision")
-_REQUIRED = ("fit", "optimizer", "schedule", "warmup", "label_smoothing", "seed")
+_REQUIRED = ("fit", "optimizer", "schedule", "warmup", "seed")
 
 
 def _check_types(recipe: Recipe) -> None:

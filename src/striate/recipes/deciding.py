@@ -56,6 +56,8 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
         decided["other_rate"] = OTHER_RATE
     if recipe.weight_decay is None:
         decided["weight_decay"] = WEIGHT_DECAY
+    if recipe.label_smoothing is None:
+        decided["label_smoothing"] = _label_smoothing(decided.get("epochs", recipe.epochs))
     if recipe.flip is None:
         decided["flip"] = flip
     if recipe.average_mirrored is None:
@@ -78,6 +80,12 @@ def _shift(recipe: Recipe, size: tuple[int, int]) -> int:
     if recipe.epochs is not None and recipe.epochs < 4:
         return 0
     return min(size) // 28
+
+
+def _label_smoothing(epochs: object) -> float:
+    # What is seen often is learnt by heart, unless the labels themselves forbid it: on Fashion-MNIST 10 to
+    # 13 epochs gain 0.1 points by 0.2 (which is also what airbench takes), and 2 epochs lose as much.
+    return 0.2 if isinstance(epochs, int | float) and epochs >= 8 else 0.1
 
 
 def _epochs(images: int) -> int:

@@ -130,6 +130,7 @@ class Loop:
         pixels = images.float().div_(255).contiguous(memory_format=policy.memory_format)
         with policy.autocast():
             logits = self.classifier(pixels).float()
+        assert self.recipe.label_smoothing is not None
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in self.optimizers:
