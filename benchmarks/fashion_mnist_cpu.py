@@ -12,13 +12,12 @@ measured after every one, with the clock stopped.
 Every training is a process of its own, so that warm-up is in its time; the two sides take turns, seed by
 seed. Beside the training time stands the whole process's, from the interpreter's start to its exit.
 
-Measured on 2 cores of a shared AMD EPYC with avx512_bf16, torch 2.13.0, Python 3.11.7, seeds 100 to 104 (the
-run was ended before the last seed's rows of 12 epochs and of the example; building the network, about a
-second, was not yet counted on our side): 2 epochs 92.69 % (sd 0.21, n 5) in 26.9 s (26.1-27.2), 3.5 epochs
-93.42 % (0.08, 5) in 48.6 s (47.3-48.8), 12 epochs 93.98 % (0.06, 4) in 162.9 s (159.0-166.7), which misses
-94 %; the example 91.65 % (0.22, 4) in 158.0 s after 4 epochs and 92.11 % (0.08, 4) in 196.1 s (186.5-209.0)
-after 5: 92 % comes 7.3 times sooner. The step sustains about 295 GFLOP/s, where a bfloat16 matrix product
-reached 351 in that run and 430 in another. Peak memory 0.92 GiB.
+Measured on 2 cores of a shared AMD EPYC with avx512_bf16, torch 2.13.0, Python 3.11.7, seeds 200 to 204, n 5
+each: 2 epochs 92.59 % (sd 0.13) in 28.5 s (26.8-28.8), 3.5 epochs 93.37 % (0.12) in 49.1 s (48.0-49.4), 13 epochs
+94.16 % (0.09) in 175.2 s (169.7-181.1); the example 91.74 % (0.13) in 190.6 s (172.9-221.9) after 5 epochs and
+92.11 % (0.16) in 228.9 s (206.8-266.0) after 6. So 92 % comes 8.0 times sooner, and 94 % 1.3 times sooner than the
+example's 92 %. The step sustains about 295 GFLOP/s, 71 % of the 418 of a bfloat16 matrix product. Peak memory
+0.60 GiB.
 
 Run it with nothing else running: ``python benchmarks/fashion_mnist_cpu.py`` (about 45 minutes on 2 cores),
 ``--seeds 1`` for a quick look.
