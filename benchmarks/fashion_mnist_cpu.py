@@ -13,11 +13,11 @@ Every training is a process of its own, so that warm-up is in its time; the two 
 seed. Beside the training time stands the whole process's, from the interpreter's start to its exit.
 
 Measured on 2 cores of a shared AMD EPYC with avx512_bf16, torch 2.13.0, Python 3.11.7, seeds 200 to 204, n 5
-each: 2 epochs 92.59 % (sd 0.13) in 28.5 s (26.8-28.8), 3.5 epochs 93.37 % (0.12) in 49.1 s (48.0-49.4), 13 epochs
-94.16 % (0.09) in 175.2 s (169.7-181.1); the example 91.74 % (0.13) in 190.6 s (172.9-221.9) after 5 epochs and
-92.11 % (0.16) in 228.9 s (206.8-266.0) after 6. So 92 % comes 8.0 times sooner, and 94 % 1.3 times sooner than the
-example's 92 %. The step sustains about 295 GFLOP/s, 71 % of the 418 of a bfloat16 matrix product. Peak memory
-0.60 GiB.
+each: 2 epochs 92.59 % (sd 0.13) in 28.5 s (26.8-28.8), 3.5 epochs 93.37 % (0.12) in 49.1 s (48.0-49.4), 13
+epochs 94.16 % (0.09) in 175.2 s (169.7-181.1); the example 91.74 % (0.13) in 190.6 s (172.9-221.9) after 5
+epochs and 92.11 % (0.16) in 228.9 s (206.8-266.0) after 6. So 92 % comes 8.0 times sooner, and 94 % 1.3 times
+sooner than the example's 92 %. The step sustains about 295 GFLOP/s, 71 % of the 418 of a bfloat16 matrix
+product. Peak memory 0.60 GiB.
 
 Run it with nothing else running: ``python benchmarks/fashion_mnist_cpu.py`` (about 45 minutes on 2 cores),
 ``--seeds 1`` for a quick look.
