@@ -5,10 +5,12 @@
     StriateError
     ├── DataError        a source of images cannot be used
     ├── DeviceError      a device or precision that this machine does not have
+    ├── LayerError       an input or argument of a kind that a layer or an analysis does not take
     ├── ModelFileError   a model file that is not ours, is damaged, or is newer than this program
     ├── RecipeError      a training choice out of range, or a name that does not exist
     ├── RunError         a run directory that is locked, finished, missing or cannot be written
     ├── ShapeError       sizes that do not fit each other, with the arithmetic
+    ├── TraceError       a network that cannot be followed layer by layer, and where
     └── TrainingError    a training that cannot go on, such as a loss that is not a number
 
 The command line shortens these, and only these, to one sentence and exits with status 2.
@@ -32,6 +34,10 @@ class DeviceError(StriateError):
     """Raised when a device or precision is asked for that this machine does not have."""
 
 
+class LayerError(StriateError):
+    """Raised when a layer or an analysis is given an argument or input of a kind that it does not take."""
+
+
 class ModelFileError(StriateError):
     """Raised when a model file is not ours, is damaged, or is newer than this program."""
 
@@ -46,6 +52,10 @@ class RunError(StriateError):
 
 class ShapeError(StriateError):
     """Raised when sizes do not fit each other; the message holds the arithmetic."""
+
+
+class TraceError(StriateError):
+    """Raised when a network cannot be followed layer by layer; the message says where."""
 
 
 class TrainingError(StriateError):

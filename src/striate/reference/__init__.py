@@ -1,0 +1,142 @@
+"""The definitions in NumPy, forward and backward, slow and plain: to learn from, and to test against."""
+
+from striate.reference.activations import (
+    ACTIVATIONS,
+    LEAKY_SLOPE,
+    Activation,
+    activation_named,
+    leaky_relu,
+    leaky_relu_derivative,
+    relu,
+    relu_derivative,
+    sigmoid,
+    sigmoid_derivative,
+    tanh,
+    tanh_derivative,
+)
+from striate.reference.convolutions import (
+    convolution,
+    convolution_backward,
+    flipped,
+    mathematical_convolution,
+    mathematical_convolution_backward,
+)
+from striate.reference.dense_layer import dense, dense_backward
+from striate.reference.explaining import ExplainedSum, explain_sum
+from striate.reference.global_pooling import (
+    global_average_pooling,
+    global_average_pooling_backward,
+    global_max_pooling,
+    global_max_pooling_backward,
+)
+from striate.reference.local_connections import locally_connected, locally_connected_backward
+from striate.reference.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    softmax,
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+    squared_error,
+    squared_error_backward,
+)
+from striate.reference.median_mode import (
+    median_pooling,
+    median_pooling_backward,
+    mode_pooling,
+    mode_pooling_backward,
+)
+from striate.reference.normalisation import (
+    batch_normalisation,
+    batch_normalisation_backward,
+    batch_normalisation_inference,
+    batch_normalisation_inference_backward,
+    batch_statistics,
+    running_statistics,
+)
+from striate.reference.pooling import (
+    average_pooling,
+    average_pooling_backward,
+    l2_pooling,
+    l2_pooling_backward,
+    max_pooling,
+    max_pooling_backward,
+    min_pooling,
+    min_pooling_backward,
+)
+from striate.reference.regularisation import dropout, dropout_backward
+from striate.reference.skips import UnitChain, chain_of_units, layer_factor, skip, skip_backward
+from striate.reference.transposed import transposed_convolution, transposed_convolution_backward
+from striate.reference.two_layer import (
+    TwoLayerGradients,
+    TwoLayerNetwork,
+    new_two_layer_network,
+    train_two_layer_network,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "LEAKY_SLOPE",
+    "Activation",
+    "ExplainedSum",
+    "TwoLayerGradients",
+    "TwoLayerNetwork",
+    "UnitChain",
+    "activation_named",
+    "average_pooling",
+    "average_pooling_backward",
+    "batch_normalisation",
+    "batch_normalisation_backward",
+    "batch_normalisation_inference",
+    "batch_normalisation_inference_backward",
+    "batch_statistics",
+    "binary_cross_entropy",
+    "binary_cross_entropy_backward",
+    "chain_of_units",
+    "convolution",
+    "convolution_backward",
+    "dense",
+    "dense_backward",
+    "dropout",
+    "dropout_backward",
+    "explain_sum",
+    "flipped",
+    "global_average_pooling",
+    "global_average_pooling_backward",
+    "global_max_pooling",
+    "global_max_pooling_backward",
+    "l2_pooling",
+    "l2_pooling_backward",
+    "layer_factor",
+    "leaky_relu",
+    "leaky_relu_derivative",
+    "locally_connected",
+    "locally_connected_backward",
+    "mathematical_convolution",
+    "mathematical_convolution_backward",
+    "max_pooling",
+    "max_pooling_backward",
+    "median_pooling",
+    "median_pooling_backward",
+    "min_pooling",
+    "min_pooling_backward",
+    "mode_pooling",
+    "mode_pooling_backward",
+    "new_two_layer_network",
+    "relu",
+    "relu_derivative",
+    "running_statistics",
+    "sigmoid",
+    "sigmoid_derivative",
+    "skip",
+    "skip_backward",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+    "squared_error",
+    "squared_error_backward",
+    "tanh",
+    "tanh_derivative",
+    "train_two_layer_network",
+    "transposed_convolution",
+    "transposed_convolution_backward",
+]
