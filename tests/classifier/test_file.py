@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from striate.classifier import Classifier, Preprocessing, load, read_header
 from striate.core.device import Policy
 from striate.core.errors import DeviceError, ModelFileError, RunError
-from striate.models import CATALOGUE, build
+from striate.models import build
 
 
 @pytest.fixture
@@ -70,8 +70,12 @@ def test_logits_come_back_bit_for_bit(tmp_path: Path, classifier: Classifier, pr
     assert torch.equal(back.logits(images), classifier.logits(images))
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE))
-def test_every_model_of_the_catalogue_comes_back(tmp_path: Path, name: str) -> None:
+# Of each family the smallest member: the largest would write half a gigabyte each.
+FAMILIES = ("compact-small", "lenet", "mlp", "mnist-convnet", "plain20", "preactresnet18", "resnet18")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_of_the_catalogue_comes_back(tmp_path: Path, name: str) -> None:
     arguments = {"classes": 2, "channels": 1, "size": [32, 32]}
     made = Classifier(
         build(name, **arguments),

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +28,13 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Sort as ruff does: constants, then classes, then functions."""
-    return sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    """Sort as ruff does: constants, then classes, then functions; numbers in names by their value."""
+
+    def place(name: str) -> tuple[bool, bool, list[str | int]]:
+        parts = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+        return not name.isupper(), not name[0].isupper(), parts
+
+    return sorted(names, key=place)
 
 
 def test_there_are_rooms():

@@ -12,6 +12,7 @@ from striate.core.errors import RecipeError
 from striate.core.recipe import Recipe
 from striate.models import CATALOGUE
 from striate.recipes import resolve
+from striate.recipes.deciding import DEEP_WITHOUT_NORM
 
 UNUSED = {"minutes", "epochs", "target", "size", "validation"}
 
@@ -46,6 +47,15 @@ def test_what_the_user_said_is_kept() -> None:
 def test_long_trainings_smooth_labels_more_unless_told_otherwise(budget, smoothing) -> None:
     recipe = resolve(Recipe(**budget), images=5000, size=(28, 28), flip=True, precision="float32")
     assert recipe.label_smoothing == smoothing
+
+
+def test_deep_networks_without_norms_learn_slower() -> None:
+    assert set(CATALOGUE) >= DEEP_WITHOUT_NORM
+    rates = [
+        resolve(Recipe(model=name), images=5000, size=(224, 224), flip=True, precision="float32").other_rate
+        for name in ("vgg11", "vgg11-bn")
+    ]
+    assert rates == [0.005, 0.05]
 
 
 def test_large_images_get_a_residual_network() -> None:

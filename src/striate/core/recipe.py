@@ -25,7 +25,7 @@ class Recipe:
     recipe that a run keeps has the decisions written in (`striate.recipes.resolve`).
 
     Args:
-        model: ``compact-small``, ``compact-medium``, ``compact-large`` or ``resnet18``; ``None``:
+        model: a name of `striate.models.CATALOGUE`, such as ``compact-small`` or ``resnet50``; ``None``:
             compact-medium up to 128 pixels, else resnet18.
         size: side in pixels at which files are decoded; ``None``: as they are where all are alike and
             at most 128 pixels, else 128, or the median shorter side where that is less.
@@ -39,7 +39,8 @@ class Recipe:
         batch: images a step, at least 2; ``None``: by the size of the training part.
         optimizer: ``muon`` (filters by Muon, the rest by SGD), ``sgd`` or ``adamw``.
         learning_rate: peak rate, over 0: of the filters under Muon, of everything otherwise.
-        other_rate: peak rate of what Muon leaves to SGD (biases, norms, the head).
+        other_rate: peak rate of what Muon leaves to SGD (biases, norms, the head); ``None``: 0.05, or
+            0.005 for deep networks without norms.
         weight_decay: of filters and head, at least 0; decoupled from the gradient but under SGD.
         schedule: ``one-cycle`` (linear up, then down to 0) or ``linear`` (down to 0 from the start).
         warmup: share of the budget in which one-cycle rises, in [0, 1).

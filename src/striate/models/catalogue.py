@@ -8,14 +8,54 @@ from collections.abc import Callable
 from torch import nn
 
 from striate.core.errors import RecipeError, unknown_name
+from striate.models.alexnet import alexnet, alexnet_2012
+from striate.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from striate.models.compact import compact_large, compact_medium, compact_small
-from striate.models.resnet import resnet18
+from striate.models.lenet import lenet
+from striate.models.mlp import mlp
+from striate.models.mnist_convnet import mnist_convnet
+from striate.models.plain import plain20, plain32, plain44, plain56, plain110
+from striate.models.preactresnet import preactresnet18
+from striate.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
+from striate.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
+from striate.models.wide_resnet import wide_resnet16_4, wide_resnet28_10, wide_resnet50_2
 
 CATALOGUE: dict[str, Callable[..., nn.Module]] = {
+    "alexnet": alexnet,
+    "alexnet-2012": alexnet_2012,
     "compact-large": compact_large,
     "compact-medium": compact_medium,
     "compact-small": compact_small,
+    "lenet": lenet,
+    "mlp": mlp,
+    "mnist-convnet": mnist_convnet,
+    "plain110": plain110,
+    "plain20": plain20,
+    "plain32": plain32,
+    "plain44": plain44,
+    "plain56": plain56,
+    "preactresnet18": preactresnet18,
+    "resnet101": resnet101,
+    "resnet110": resnet110,
+    "resnet152": resnet152,
     "resnet18": resnet18,
+    "resnet20": resnet20,
+    "resnet32": resnet32,
+    "resnet34": resnet34,
+    "resnet44": resnet44,
+    "resnet50": resnet50,
+    "resnet56": resnet56,
+    "vgg11": vgg11,
+    "vgg11-bn": vgg11_bn,
+    "vgg13": vgg13,
+    "vgg13-bn": vgg13_bn,
+    "vgg16": vgg16,
+    "vgg16-bn": vgg16_bn,
+    "vgg19": vgg19,
+    "vgg19-bn": vgg19_bn,
+    "wide-resnet16-4": wide_resnet16_4,
+    "wide-resnet28-10": wide_resnet28_10,
+    "wide-resnet50-2": wide_resnet50_2,
 }
 """Name on the command line and in recipes -> function that builds the network."""
 

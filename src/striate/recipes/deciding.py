@@ -15,6 +15,12 @@ PEAK_RATES = {"muon": 0.05, "sgd": 0.05, "adamw": 0.003}
 OTHER_RATE = 0.05
 """Default peak rate of what Muon leaves to SGD."""
 
+OTHER_RATE_WITHOUT_NORM = 0.005
+"""The same for deep networks without norms, whose dense layers diverge at the rate above."""
+
+DEEP_WITHOUT_NORM = frozenset({"alexnet", "alexnet-2012", "vgg11", "vgg13", "vgg16", "vgg19"})
+"""The networks that this holds for."""
+
 WEIGHT_DECAY = 5e-4
 
 
@@ -53,7 +59,8 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
     if recipe.learning_rate is None:
         decided["learning_rate"] = PEAK_RATES[recipe.optimizer]
     if recipe.other_rate is None:
-        decided["other_rate"] = OTHER_RATE
+        deep = recipe.model in DEEP_WITHOUT_NORM
+        decided["other_rate"] = OTHER_RATE_WITHOUT_NORM if deep else OTHER_RATE
     if recipe.weight_decay is None:
         decided["weight_decay"] = WEIGHT_DECAY
     if recipe.label_smoothing is None:
