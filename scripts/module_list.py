@@ -17,15 +17,19 @@ MARK = "<!-- written by scripts/module_list.py -->\n"
 # In the order of the flow, from the user down to what everything stands on.
 ROOMS = (
     "cli",
+    "studies",
     "training",
     "recipes",
     "classifier",
+    "explain",
     "models",
     "data",
     "metrics",
     "engine",
     "plots",
     "nn",
+    "geometry",
+    "reference",
     "core",
 )
 

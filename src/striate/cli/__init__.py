@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from striate.cli import errors
+from striate.cli.filter import filter
 from striate.cli.predict import predict
+from striate.cli.summary import summary
 from striate.cli.train import train
 from striate.cli.val import val
 from striate.core.version import VERSION
@@ -41,3 +43,5 @@ def striate(
 app.command(epilog="Example: striate train photos/ --minutes 5 --out runs/photos")(train)
 app.command(epilog="Example: striate val runs/photos --confusion confusion.png")(val)
 app.command(epilog="Example: striate predict runs/photos new.jpg more/ --csv out.csv")(predict)
+app.command(epilog="Example: striate summary resnet18 --size 224 --svg net.svg")(summary)
+app.command(epilog="Example: striate filter photo.jpg --kernel sobel-x --out edges.png")(filter)
