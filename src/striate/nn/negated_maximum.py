@@ -40,8 +40,11 @@ class NegatedMaximum(torch.autograd.Function):
         """
         maximum = _operator(images, "max_pool{}d_with_indices").out
         smallest, places = empty_as(images, size), empty_as(images, size, dtype=torch.int64)
-        for part in even_parts(len(images), max(1, BLOCKS * BLOCK // max(1, prod(images.shape[1:])))):
-            maximum(-images[part], *numbers, ceil, out=smallest[part], indices=places[part])
+        parts = list(even_parts(len(images), max(1, BLOCKS * BLOCK // max(1, prod(images.shape[1:])))))
+        negated = torch.empty_like(images[parts[0]]) if parts else images
+        for part in parts:
+            negative = torch.neg(images[part], out=negated[: part.stop - part.start])
+            maximum(negative, *numbers, ceil, out=smallest[part], indices=places[part])
             smallest[part].neg_()
         return smallest, places
 
