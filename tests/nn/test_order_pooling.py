@@ -94,8 +94,8 @@ def test_blocks_and_lines_taken_apart_give_the_same(monkeypatch, channels_last) 
     whole = layer(images)
     gradient = torch.randn_like(whole)
     (expected,) = torch.autograd.grad(whole, images, gradient, retain_graph=True)
-    for block in (1, 50, 200):
-        monkeypatch.setattr(planes, "BLOCK", block)
+    for room in (1, 500, 2000):
+        monkeypatch.setattr(planes, "ROOM", room)
         pooled = layer(images)
         assert pooled.equal(whole)
         assert pooled.stride() == whole.stride()

@@ -14,8 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from striate.nn.planes import Layout, as_planes, block_of, empty_as, even_parts, is_channels_last
+from striate.nn.planes import Layout, as_planes, empty_as, even_parts, is_channels_last, room_for
 from striate.nn.windows import from_numbers
+
+ROWS, WINDOW_ROWS = 2, 5
+"""Rows in use at once: of the images, and with a number for each window."""
 
 _BITS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
@@ -87,7 +90,7 @@ def route(gradient: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], ev
         row.zero_()
         for match, sum_of_each in zip(matching.matches(), sums, strict=True):
             match.mul_(share_bits)
-            sum_of_each.add_(match.view(row.dtype))
+            sum_of_each.add_(matching.matched)
             if not every:
                 share_bits.bitwise_xor_(match)  # what has been routed is gone
         layout.load(row, target[block])
@@ -137,7 +140,8 @@ class _Matching:
         self._channels_last = is_channels_last(keys)
         self._keys, self._chosen = self.planes(keys), self.planes(chosen)
         single = Layout(1, images=self._keys, out=self._chosen, windows=windows)
-        self._most = min(single.planes_in(block_of(keys)), len(self._keys))
+        each = ROWS * single.length() + WINDOW_ROWS * single.length(len(windows) - 1)
+        self._most = min(max(1, room_for(keys) // max(1, each)), len(self._keys))
         self.layout = Layout(self._most, images=self._keys, out=self._chosen, windows=windows)
         self._places = list(product(*(range(window.kernel) for window in windows)))
         self._key_row, self._chosen_row = self.layout.row(keys), self.window_row(keys)
@@ -146,6 +150,7 @@ class _Matching:
         self._each_key = self.elements(self._key_row.view(self.bits))
         self._sought = self.first(self._chosen_row.view(self.bits))
         self.match = torch.empty_like(self._sought)
+        self.matched = self.match.view(self._key_row.dtype)
         self.known = torch.empty_like(self._sought)
 
     def planes(self, images: Tensor) -> Tensor:
@@ -173,7 +178,7 @@ class _Matching:
             for row in (self._key_row, self._chosen_row):
                 row.add_(0.0)  # makes 0 of -0, whose bits differ
             numbers = self._sought.view(self._key_row.dtype)
-            self.known.copy_(torch.eq(numbers, numbers, out=self.match.view(numbers.dtype)))
+            self.known.copy_(torch.eq(numbers, numbers, out=self.matched))
             yield block
 
     def matches(self) -> Iterator[Tensor]:

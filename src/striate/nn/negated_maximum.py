@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from striate.nn.planes import BLOCK, empty_as, even_parts
+from striate.nn.planes import empty_as, even_parts, room_for
 
 Numbers = tuple[Sequence[int], ...]
 """Window, stride, padding and dilation, as torch's functions take them."""
 
-BLOCKS = 4
-"""Blocks that are negated at once: torch's maximum keeps less in the cache than a sorting network does."""
+SHARE = 8
+"""The part of the room that is negated at once."""
 
 
 class NegatedMaximum(torch.autograd.Function):
@@ -40,7 +40,8 @@ class NegatedMaximum(torch.autograd.Function):
         """
         maximum = _operator(images, "max_pool{}d_with_indices").out
         smallest, places = empty_as(images, size), empty_as(images, size, dtype=torch.int64)
-        parts = list(even_parts(len(images), max(1, BLOCKS * BLOCK // max(1, prod(images.shape[1:])))))
+        most = max(1, room_for(images) // max(1, SHARE * prod(images.shape[1:])))
+        parts = list(even_parts(len(images), most))
         negated = torch.empty_like(images[parts[0]]) if parts else images
         for part in parts:
             negative = torch.neg(images[part], out=negated[: part.stop - part.start])
@@ -53,6 +54,7 @@ class NegatedMaximum(torch.autograd.Function):
         """Keep what the gradient needs."""
         images, ctx.numbers, ctx.ceil, _ = inputs
         ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)  # would fill one with zeros for the places, too
         ctx.save_for_backward(images, output[1])
 
     @staticmethod

@@ -18,15 +18,15 @@ from torch import Tensor
 
 from striate.geometry import Window
 
-BLOCK = 1 << 18
-"""Places in a row on a CPU for each of its threads: few enough for the rows of a block to fit its cache, and
+ROOM = 1 << 21
+"""Numbers that all rows of a block have on a CPU for each of its threads: few enough for its cache, and
 enough for the threads, which wait for each other after every operation, to have something to do."""
 
 MOST_THREADS = 4
-"""Threads that a block is made for at most, since a cache does not grow with them."""
+"""Threads that there is room for at most: a cache does not grow with them without end."""
 
-BLOCK_ELSEWHERE = 1 << 25
-"""Places in a row on other devices, which want much to do at once."""
+ROOM_ELSEWHERE = 1 << 28
+"""Numbers that all rows have on other devices, which want much to do at once."""
 
 MOST_SKIPPED, SMALL_WINDOW = 3, 9
 """The largest stride and window for which a line of single numbers is not worth being taken apart."""
@@ -99,18 +99,18 @@ def computed_in(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32 if dtype.is_floating_point else torch.int32)
 
 
-def block_of(images: Tensor) -> int:
-    """Say how many places a row shall have.
+def room_for(images: Tensor) -> int:
+    """Say how many numbers all that is made of a block of images may have.
 
     Args:
-        images: that it holds.
+        images: of which the block is a part.
 
     Returns:
         A number for the device that they are on.
     """
     if images.device.type == "cpu":
-        return BLOCK * min(torch.get_num_threads(), MOST_THREADS)
-    return BLOCK_ELSEWHERE
+        return ROOM * min(torch.get_num_threads(), MOST_THREADS)
+    return ROOM_ELSEWHERE
 
 
 def even_parts(total: int, most: int) -> Iterator[slice]:
@@ -163,18 +163,6 @@ class Layout:
         """How many places there are for each window."""
         return prod(self._grid[1:-1]) / prod(self._outputs)
 
-    def planes_in(self, block: int) -> int:
-        """Compute how many planes make a block.
-
-        Args:
-            block: places that its rows shall have.
-
-        Returns:
-            At least 1.
-        """
-        each = prod(self._grid[1:]) * prod(self._phases[1:])
-        return max(1, block // max(1, each))
-
     def row(self, like: Tensor, *, axis: int = -1) -> Tensor:
         """Make a row for all phases, or for those left once elements are gathered along axes.
 
@@ -185,7 +173,18 @@ class Layout:
         Returns:
             A row of zeros.
         """
-        return like.new_zeros(self._length(axis), dtype=computed_in(like.dtype))
+        return like.new_zeros(self.length(axis), dtype=computed_in(like.dtype))
+
+    def length(self, axis: int = -1) -> int:
+        """Count the numbers of a row.
+
+        Args:
+            axis: as in `row`.
+
+        Returns:
+            How many.
+        """
+        return prod(self._grid) * prod(self._phases[axis + 1 :])
 
     def offset(self, element: Sequence[int]) -> int:
         """Compute how far an element of a window lies from the first one.
@@ -199,7 +198,7 @@ class Layout:
         offset = 0
         for axis, number in enumerate(element):
             phase = number * self._windows[axis].dilation % self._phases[axis]
-            offset += phase * self._length(axis) + self._shift(axis, number)
+            offset += phase * self.length(axis) + self._shift(axis, number)
         return offset
 
     def reach(self, axis: int) -> int:
@@ -212,7 +211,7 @@ class Layout:
             How many.
         """
         shifts = (self._shift(each, self._windows[each].kernel - 1) for each in range(axis + 1))
-        return max(0, self._length(axis) - sum(shifts))
+        return max(0, self.length(axis) - sum(shifts))
 
     def each(self, row: Tensor, element: Sequence[int]) -> Tensor:
         """View an element of every window.
@@ -283,9 +282,6 @@ class Layout:
             count = len(range(start, stop, phases))
             if count:
                 yield phase, slice(place, place + count), slice(start, stop, phases)
-
-    def _length(self, axis: int) -> int:
-        return prod(self._grid) * prod(self._phases[axis + 1 :])
 
     def _shift(self, axis: int, number: int) -> int:
         places = number * self._windows[axis].dilation // self._phases[axis]

@@ -80,7 +80,7 @@ class MinPool(Pooling):
         # Elsewhere a kernel of torch's is faster than many small operations, and compilers negate on the way.
         if images.device.type != "cpu" or torch.compiler.is_compiling():
             return -_largest(-images, self)
-        if is_channels_last(images):
+        if is_channels_last(images) and images.requires_grad and torch.is_grad_enabled():
             return smallest_by_maximum(images, self.numbers, self.ceil, outputs)
         pooled: Tensor = torch.ops.striate.smallest(images, as_numbers(self.windows), outputs)
         return pooled

@@ -20,17 +20,20 @@ from striate.geometry import Window
 from striate.nn.planes import (
     Layout,
     as_planes,
-    block_of,
     computed_in,
     empty_as,
     even_parts,
     is_channels_last,
+    room_for,
 )
 from striate.nn.sorting_networks import Network, Operand, selecting, sorting
 from striate.nn.windows import Span, from_numbers, spans
 
-USUAL_REGISTERS = 8
-"""Registers up to which blocks have their full size; networks of large windows take many."""
+MANY_TOGETHER = 16
+"""Values that lie together from which on it is fast to take windows from the images themselves."""
+
+USUAL_ROWS = 8
+"""Rows of a block whose windows are small."""
 
 MOST_SORTED = 128
 """The largest window that a network puts in order; networks grow faster than windows do."""
@@ -84,7 +87,9 @@ def smallest(images: Tensor, windows: list[int], size: list[int]) -> Tensor:
     out = empty_as(images, size)
     for part in _parts(images, out, from_numbers(windows)):
         network = selecting(part.kernel, 0)
-        if _is_worth_it(network, part, WORTH["smallest"]):
+        if part.images.shape[-1] >= MANY_TOGETHER:
+            _take_smallest(part)
+        elif _is_worth_it(network, part, WORTH["smallest"]):
             _select(network, part)
         else:
             part.out.copy_(part.written_out().amin(dim=tuple(range(-len(part.windows), 0))))
@@ -167,7 +172,7 @@ def _parts(images: Tensor, out: Tensor, windows: Sequence[Window]) -> Iterator[P
     along = [
         list(spans(images.shape[axis], out.shape[axis], window)) for axis, window in enumerate(windows, 1)
     ]
-    most = max(1, block_of(images) // max(1, windows[0].stride * prod(images.shape[2:])))
+    most = max(1, room_for(images) // max(1, USUAL_ROWS * windows[0].stride * prod(images.shape[2:])))
     along[0] = [
         Span(
             span.first + part.start,
@@ -200,10 +205,27 @@ def _select(network: Network, part: Part) -> None:
         target.copy_(layout.at_windows(result)[: len(target)])
 
 
+def _take_smallest(part: Part) -> None:
+    """Take minima along one axis after the other, of the images as they lie in memory."""
+    most = max(1, room_for(part.images) // max(1, prod(part.images.shape[1:])))
+    for block in even_parts(len(part.images), most):
+        values = part.images[block]
+        for axis, window in enumerate(part.windows, 1):
+            each = values.unfold(axis, window.reach, window.stride)[..., :: window.dilation].unbind(-1)
+            if len(each) > 1:
+                values = torch.minimum(each[0], each[1])
+                for other in each[2:]:
+                    torch.minimum(values, other, out=values)
+            else:
+                values = each[0]
+        part.out[block].copy_(values)
+
+
 def _through(network: Network, part: Part) -> Iterator[tuple[Tensor, Layout, list[Tensor]]]:
     """Run a network over blocks of planes, and give the output of each block beside its results."""
-    places = block_of(part.images) * USUAL_REGISTERS // max(USUAL_REGISTERS, network.registers)
-    blocks = list(even_parts(len(part.images), part.layout(1).planes_in(places)))
+    single = part.layout(1)
+    each = single.length() + (network.registers - 1) * single.length(0)
+    blocks = list(even_parts(len(part.images), max(1, room_for(part.images) // each)))
     if not blocks:
         return
     layout = part.layout(blocks[0].stop)
@@ -235,7 +257,7 @@ def _one_by_one(part: Part) -> Iterator[tuple[Tensor, Tensor]]:
     windows = part.written_out()
     axes = len(part.windows)
     line = max(1, prod(windows.shape[2:]))
-    most = max(1, block_of(windows) // line)
+    most = max(1, room_for(windows) // (USUAL_ROWS * line))
     for lines in even_parts(windows.shape[1], most):
         for planes in even_parts(len(windows), max(1, most // (lines.stop - lines.start))):
             yield part.out[planes, lines], windows[planes, lines].flatten(-axes)
