@@ -172,6 +172,18 @@ def test_infinite_values_and_gradients_stay_in_their_windows() -> None:
     assert torch.isfinite(gradient.flatten()[1:]).all()
 
 
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_of_nothing_but_infinity_the_first_element_gets_the_gradient(dims, channels_last) -> None:
+    images = torch.full((2, 3, *[4] * dims), math.inf)
+    if channels_last:
+        images = images.movedim(1, -1).contiguous().movedim(-1, 1)
+    images.requires_grad_()
+    (gradient,) = torch.autograd.grad(MinPool(2, dims=dims)(images).sum(), images)
+    assert gradient[:, :, *[slice(None, None, 2)] * dims].eq(1).all()
+    assert gradient.sum() == 6 * 2**dims
+
+
 @pytest.mark.parametrize("kind", list(DEFINITIONS))
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_first_and_second_derivatives_are_those_of_differences(kind, order) -> None:

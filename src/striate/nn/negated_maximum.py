@@ -18,6 +18,9 @@ from striate.nn.planes import empty_as, even_parts, room_for
 Numbers = tuple[Sequence[int], ...]
 """Window, stride, padding and dilation, as torch's functions take them."""
 
+_MAXIMUM = torch.ops.aten.max_pool2d_with_indices
+_ROUTE = torch.ops.aten.max_pool2d_with_indices_backward
+
 SHARE = 8
 """The part of the room that is negated at once."""
 
@@ -30,7 +33,7 @@ class NegatedMaximum(torch.autograd.Function):
         """Give the smallest elements, N x C x size, and where they lie, for the gradient.
 
         Args:
-            images: N x C x spatial, with 2 or 3 spatial axes.
+            images: N x C x height x width.
             numbers: of the windows.
             ceil: whether a last window may reach beyond the padding.
             size: how many windows there are along each axis.
@@ -38,14 +41,13 @@ class NegatedMaximum(torch.autograd.Function):
         Returns:
             The elements, and their places in torch's counting.
         """
-        maximum = _operator(images, "max_pool{}d_with_indices").out
         smallest, places = empty_as(images, size), empty_as(images, size, dtype=torch.int64)
         most = max(1, room_for(images) // max(1, SHARE * prod(images.shape[1:])))
         parts = list(even_parts(len(images), most))
         negated = torch.empty_like(images[parts[0]]) if parts else images
         for part in parts:
             negative = torch.neg(images[part], out=negated[: part.stop - part.start])
-            maximum(negative, *numbers, ceil, out=smallest[part], indices=places[part])
+            _MAXIMUM.out(negative, *numbers, ceil, out=smallest[part], indices=places[part])
             smallest[part].neg_()
         return smallest, places
 
@@ -54,25 +56,27 @@ class NegatedMaximum(torch.autograd.Function):
         """Keep what the gradient needs."""
         images, ctx.numbers, ctx.ceil, _ = inputs
         ctx.mark_non_differentiable(output[1])
-        ctx.set_materialize_grads(False)  # would fill one with zeros for the places, too
+        ctx.set_materialize_grads(False)  # the places would get one, too
         ctx.save_for_backward(images, output[1])
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Bring the gradient to the smallest elements: negating twice leaves it as it is."""
+        if gradients[0] is None:
+            return None, None, None, None
         images, places = ctx.saved_tensors
-        route = _operator(images, "max_pool{}d_with_indices_backward")
-        return route(gradients[0], images, *ctx.numbers, ctx.ceil, places), None, None, None
+        routed = _ROUTE(gradients[0], images, *ctx.numbers, ctx.ceil, places)
+        return routed, None, None, None
 
 
 _APPLY: Callable[..., tuple[Tensor, Tensor]] = NegatedMaximum.apply
 
 
 def smallest_by_maximum(images: Tensor, numbers: Numbers, ceil: bool, size: Sequence[int]) -> Tensor:
-    """Give the smallest element of each window.
+    """Give the smallest element of each window of signals or images.
 
     Args:
-        images: N x C x spatial.
+        images: N x C x length, or N x C x height x width.
         numbers: of the windows.
         ceil: whether a last window may reach beyond the padding.
         size: how many windows there are along each axis.
@@ -81,11 +85,7 @@ def smallest_by_maximum(images: Tensor, numbers: Numbers, ceil: bool, size: Sequ
         N x C x size.
     """
     if images.ndim == 3:
-        # Torch has the maximum with places in two and three dimensions: a signal is an image of one line.
+        # Torch has the maximum with places in two dimensions: a signal is an image of one line.
         lines = tuple((other, *number) for other, number in zip((1, 1, 0, 1), numbers, strict=True))
         return smallest_by_maximum(images.unsqueeze(2), lines, ceil, (1, *size)).squeeze(2)
     return _APPLY(images, numbers, ceil, size)[0]
-
-
-def _operator(images: Tensor, name: str) -> Any:
-    return getattr(torch.ops.aten, name.format(images.ndim - 2))

@@ -80,7 +80,9 @@ class MinPool(Pooling):
         # Elsewhere a kernel of torch's is faster than many small operations, and compilers negate on the way.
         if images.device.type != "cpu" or torch.compiler.is_compiling():
             return -_largest(-images, self)
-        if is_channels_last(images) and images.requires_grad and torch.is_grad_enabled():
+        # (For volumes torch's takes a wrong place where a window holds nothing but infinity.)
+        with_gradient = images.requires_grad and torch.is_grad_enabled()
+        if with_gradient and self.dims < 3 and is_channels_last(images):
             return smallest_by_maximum(images, self.numbers, self.ceil, outputs)
         pooled: Tensor = torch.ops.striate.smallest(images, as_numbers(self.windows), outputs)
         return pooled
