@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from striate.core.errors import LayerError, unknown_name
-from striate.models.by_dims import BY_DIMS, Kinds
 from striate.models.sampling import BlurBoth, KeepBoth, PolyphaseBoth
 from striate.nn import BlurPool, PolyphaseSampling
 from striate.nn.borders import check_padding_mode
+from striate.nn.by_dims import BY_DIMS, Kinds
 from striate.nn.inputs import check_dims
 
 DOWNSAMPLINGS = ("stride", "blur", "polyphase")

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from striate.core.errors import LayerError, ShapeError
 from striate.nn.borders import check_padding_mode
-from striate.nn.by_dims import CONVOLUTIONS, NORMS
+from striate.nn.by_dims import BY_DIMS
 from striate.nn.inputs import by, check_dims, check_features
 
 
@@ -166,7 +166,7 @@ class _Layers:
                 )
 
     def convolution(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-        return CONVOLUTIONS[self._dims](
+        return BY_DIMS[self._dims].convolution(
             inputs,
             outputs,
             kernel,
@@ -177,7 +177,7 @@ class _Layers:
         )
 
     def norm(self, channels: int) -> nn.Module:
-        return NORMS[self._dims](channels)
+        return BY_DIMS[self._dims].norm(channels)
 
 
 def _first_layer(module: nn.Module) -> nn.Module:

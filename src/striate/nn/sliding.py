@@ -9,7 +9,7 @@ from math import prod
 from torch import Tensor, nn
 
 from striate.core.errors import LayerError, ShapeError
-from striate.nn.by_dims import CONVOLUTIONS, NORMS
+from striate.nn.by_dims import BY_DIMS
 from striate.nn.inputs import by, check_dims
 
 # What works on each value by itself does the same to a feature map as to a row of values.
@@ -127,7 +127,7 @@ def _convolution(dense: nn.Linear, kernel: tuple[int, ...]) -> nn.Module:
             "no whole number of at least 1; size= is that of the map before it is flattened"
         )
     # Made without memory: its weights are those of the dense layer, and drawing others would take long.
-    convolution = CONVOLUTIONS[len(kernel)](
+    convolution = BY_DIMS[len(kernel)].convolution(
         channels, dense.out_features, kernel, bias=dense.bias is not None, device="meta"
     )
     convolution.weight = _copy(dense.weight, (dense.out_features, channels, *kernel))
@@ -141,7 +141,7 @@ def _copy(parameter: Tensor, shape: Sequence[int]) -> nn.Parameter:
 
 
 def _norm(norm: nn.BatchNorm1d, dims: int) -> nn.Module:
-    copied = NORMS[dims](
+    copied = BY_DIMS[dims].norm(
         norm.num_features,
         eps=norm.eps,
         momentum=norm.momentum,

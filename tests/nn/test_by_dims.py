@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from striate.models.by_dims import BY_DIMS
+from striate.nn.by_dims import BY_DIMS
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
