@@ -32,6 +32,10 @@ def test_a_name_near_nothing_lists_the_options_alone():
     assert unknown_name("model", "qqq", ["a", "b"]) == "there is no model 'qqq'; (there are: a, b)"
 
 
+def test_where_there_are_no_options_none_are_listed():
+    assert unknown_name("module", "mine", []) == "there is no module 'mine'"
+
+
 @given(st.text(), st.lists(st.text(min_size=1), max_size=5))
 def test_the_value_and_every_option_are_in_the_sentence(value, options):
     sentence = unknown_name("thing", value, options)

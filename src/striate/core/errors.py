@@ -79,4 +79,5 @@ def unknown_name(kind: str, value: str, options: Iterable[str]) -> str:
     names = list(options)
     nearest = difflib.get_close_matches(value, names, n=1, cutoff=0.4)
     hint = f" did you mean '{nearest[0]}'?" if nearest else ""
-    return f"there is no {kind} '{value}';{hint} (there are: {', '.join(names)})"
+    listed = f";{hint} (there are: {', '.join(names)})" if names else ""
+    return f"there is no {kind} '{value}'{listed}"

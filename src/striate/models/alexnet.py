@@ -134,8 +134,8 @@ def alexnet_2012(
     of 224x224 are padded by 2, which the paper's 55x55 needs; the norm looks over the border between the
     towers; images of other sizes are averaged to 6x6 before the head.
 
-    As in the paper, its dense layers want a rate of about 0.01: trained on the digits at 64x64 with the
-    default ``other_rate`` of 0.05 it diverged, and with 0.005 it did not.
+    As in the paper, its dense layers want a rate of about 0.01: trained on the digits at 64x64 with an
+    ``other_rate`` of 0.05 it diverged, and with 0.005, its default, it did not.
 
     >>> with torch.device("meta"):
     ...     sum(parameter.numel() for parameter in alexnet_2012().parameters())

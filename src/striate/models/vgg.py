@@ -117,7 +117,7 @@ def vgg11(
     the head, as torchvision does.
 
     As in the paper, the forms without norm want a rate of about 0.01 for their dense layers: trained on the
-    digits at 32x32 with the default ``other_rate`` of 0.05 this one diverged, and with 0.005 it did not.
+    digits at 32x32 with an ``other_rate`` of 0.05 this one diverged, and with 0.005, the default, it did not.
 
     >>> with torch.device("meta"):
     ...     sum(parameter.numel() for parameter in vgg11().parameters())
