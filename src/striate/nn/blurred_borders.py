@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from striate.geometry import Window, output_size
 from striate.nn.planes import computed_in
-
-Places: TypeAlias = tuple[slice, ...]
 
 
 @dataclass(frozen=True)
@@ -102,52 +100,77 @@ def edges(size: int, window: Window, taps: tuple[float, ...], mode: str) -> tupl
     return tuple(found)
 
 
-class Pass(NamedTuple):
-    """A blur of lines along one of their axes.
+@lru_cache(maxsize=1024)
+def band(size: int, window: Window, taps: tuple[float, ...], mode: str, dtype: torch.dtype) -> Tensor:
+    """Give the matrix that blurs along one axis.
 
     Args:
-        dimension: of the lines, along which they are blurred.
-        size: of the features along it.
-        steps: for each weight the elements that it falls on inside the borders, and the outputs that it takes
-            them into; the first step takes something into every output.
-        edges: outputs that reach beyond a border.
-        later: whether this axis comes after the one along which the lines were taken out.
+        size: of the features along the axis.
+        window: how the windows lie.
+        taps: the weights in a window.
+        mode: how features go on beyond their borders.
+        dtype: of the matrix.
+
+    Returns:
+        Outputs x size.
+
+    >>> band(4, Window(kernel=3, stride=2, before=1, after=1), (0.25, 0.5, 0.25), "zeros", torch.float32)
+    tensor([[0.5000, 0.2500, 0.0000, 0.0000],
+            [0.0000, 0.2500, 0.5000, 0.2500]])
+    """
+    rows = [[0.0] * size for _ in range(output_size(size, window))]
+    for output, row in enumerate(rows):
+        for place, tap in enumerate(taps, start=output * window.stride - window.before):
+            if mode != "zeros" or 0 <= place < size:
+                row[_source(place, size, mode)] += tap
+    return torch.tensor(rows, dtype=dtype)
+
+
+class Line(NamedTuple):
+    """Outputs at a border: a line of them in images, a plane in volumes.
+
+    Args:
+        dimension: of the features, along which it is taken out.
+        edge: which output it is along there.
+        bands: for each other axis its dimension in the line and the matrix that blurs along it.
     """
 
     dimension: int
-    size: int
-    steps: tuple[tuple[float, Places, Places], ...]
-    edges: tuple[Edge, ...]
-    later: bool
+    edge: Edge
+    bands: tuple[tuple[int, Tensor], ...]
 
 
 @lru_cache(maxsize=1024)
-def lines(rule: Blur, sizes: Sequence[int]) -> tuple[tuple[int, Edge, tuple[Pass, ...]], ...]:
-    """Plan how the outputs at the borders are computed: each a line (a plane, in three dimensions) of them.
+def lines(rule: Blur, sizes: Sequence[int], dtype: torch.dtype) -> tuple[Line, ...]:
+    """Plan how the outputs at the borders are computed.
 
     Args:
         rule: what is done along each axis.
         sizes: of the features along each axis.
+        dtype: in which it is computed.
 
     Returns:
-        For each line: the dimension along which it is taken out of the features, its output there, and how it
-        is blurred along the other axes.
+        All lines that there are.
     """
     found = []
     for axis, size in enumerate(sizes):
-        passes = tuple(
-            Pass(
-                dimension := other + (2 if other < axis else 1),
-                sizes[other],
-                tuple(_steps(sizes[other], rule.windows[other], rule.taps[other], dimension)),
-                edges(sizes[other], rule.windows[other], rule.taps[other], rule.mode),
-                other > axis,
+        # What stands beyond the borders of a later axis is seen here, so that corners are not seen twice.
+        bands = tuple(
+            (
+                other + (2 if other < axis else 1),
+                band(
+                    sizes[other],
+                    rule.windows[other],
+                    rule.taps[other],
+                    rule.mode if other > axis else "zeros",
+                    dtype,
+                ),
             )
             for other in range(len(sizes))
             if other != axis
         )
         for edge in edges(size, rule.windows[axis], rule.taps[axis], rule.mode):
-            found.append((axis + 2, edge, passes))
+            found.append(Line(axis + 2, edge, bands))
     return tuple(found)
 
 
@@ -162,16 +185,16 @@ def mend(blurred: Tensor, features: Tensor, rule: Blur) -> None:
     # The blur is the product of those along each axis, R1 R2 = Z1 Z2 + B1 R2 + Z1 B2, where Z sees zeros
     # beyond the borders and B only what stands there. The first term is there; these are the others.
     precise = computed_in(features.dtype)
-    for taken_out, edge, passes in lines(rule, tuple(features.shape[2:])):
+    for dimension, edge, bands in lines(rule, tuple(features.shape[2:]), precise):
         (first, scale), *others = edge.beyond
-        line = features.select(taken_out, first).to(precise)
-        if others or 1 not in (line.stride(1), line.stride(-1)):  # a copy without gaps is faster from here on
+        line = features.select(dimension, first).to(precise)
+        if others:
             line, scale = line * scale, 1.0
         for source, weight in others:
-            line.add_(features.select(taken_out, source), alpha=weight)
-        for each in passes:
-            line = _blur(line, each)
-        blurred.select(taken_out, edge.output).add_(line, alpha=scale)
+            line.add_(features.select(dimension, source), alpha=weight)
+        for along, matrix in bands:
+            line = _times(line, matrix.T, along)
+        blurred.select(dimension, edge.output).add_(line, alpha=scale)
 
 
 def mend_back(back: Tensor, gradient: Tensor, rule: Blur) -> None:
@@ -183,12 +206,16 @@ def mend_back(back: Tensor, gradient: Tensor, rule: Blur) -> None:
         rule: what was done along each axis.
     """
     precise = computed_in(back.dtype)
-    for taken_out, edge, passes in lines(rule, tuple(back.shape[2:])):
-        line = gradient.select(taken_out, edge.output).to(precise)
-        for each in passes:
-            line = _blur_back(line, each)
+    for dimension, edge, bands in lines(rule, tuple(back.shape[2:]), precise):
+        line = gradient.select(dimension, edge.output).to(precise)
+        for along, matrix in bands:
+            line = _times(line, matrix, along)
         for source, weight in edge.beyond:
-            back.select(taken_out, source).add_(line, alpha=weight)
+            back.select(dimension, source).add_(line, alpha=weight)
+
+
+def _times(line: Tensor, matrix: Tensor, dimension: int) -> Tensor:
+    return (line.movedim(dimension, -1) @ matrix).movedim(-1, dimension)
 
 
 def _source(place: int, size: int, mode: str) -> int:
@@ -198,51 +225,3 @@ def _source(place: int, size: int, mode: str) -> int:
     if mode == "reflect":
         return size - 1 - abs(size - 1 - abs(place))
     return min(max(place, 0), size - 1)
-
-
-def _steps(
-    size: int, window: Window, taps: tuple[float, ...], dimension: int
-) -> Iterator[tuple[float, Places, Places]]:
-    before = (slice(None),) * dimension
-    last_output = output_size(size, window) - 1
-    # The weight before which the padding ends takes an element into every output.
-    for tap in sorted(range(window.kernel), key=lambda tap: tap != window.before):
-        start = tap - window.before
-        first, last = max(0, -(start // window.stride)), min(last_output, (size - 1 - start) // window.stride)
-        if first <= last:
-            begin, end = first * window.stride + start, last * window.stride + start
-            yield (
-                taps[tap],
-                (*before, slice(begin, end + 1, window.stride)),
-                (*before, slice(first, last + 1)),
-            )
-
-
-def _blur(line: Tensor, along: Pass) -> Tensor:
-    (weight, elements, _), *steps = along.steps
-    blurred = line[elements] * weight
-    for weight, elements, outputs in steps:
-        blurred[outputs].add_(line[elements], alpha=weight)
-    for edge in along.edges if along.later else ():
-        for source, weight in edge.beyond:
-            blurred.select(along.dimension, edge.output).add_(
-                line.select(along.dimension, source), alpha=weight
-            )
-    return blurred
-
-
-def _blur_back(line: Tensor, along: Pass) -> Tensor:
-    shape = list(line.shape)
-    shape[along.dimension] = along.size
-    if line.stride(1) == 1:  # channels lie last in memory, and stay so
-        channels = shape.pop(1)
-        back = line.new_zeros((*shape, channels)).movedim(-1, 1)
-    else:
-        back = line.new_zeros(shape)
-    for weight, elements, outputs in along.steps:
-        back[elements].add_(line[outputs], alpha=weight)
-    for edge in along.edges if along.later else ():
-        for source, weight in edge.beyond:
-            beyond = line.select(along.dimension, edge.output)
-            back.select(along.dimension, source).add_(beyond, alpha=weight)
-    return back

@@ -4,9 +4,8 @@ Padding that is not zeros costs a copy of the features, which takes longer than 
 the convolution runs over zeros at the border, which cost nothing, and the few outputs that saw them are
 computed once more. The gradient goes the same way back: the blur is linear, and its transpose is written out.
 
-Features whose channels are not last in memory are taken a few images at a time, so that what the convolution
-makes of them in between stays in the cache. Gradients of half precision are computed in single precision,
-which is faster by far, and more exact. All this is for CPUs; other devices copy faster than they begin.
+Gradients of half precision are computed in single precision, a few images at a time, which is faster by far,
+and more exact. All this is for CPUs; other devices copy faster than they begin.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from striate.geometry import Window, output_size
 from striate.nn.blurred_borders import Blur, mend, mend_back
 from striate.nn.borders import surround
 from striate.nn.by_dims import CONVOLVE
-from striate.nn.planes import computed_in, empty_as, even_parts, is_channels_last
+from striate.nn.planes import computed_in, empty_as, even_parts
 
 PART = 8 << 20
-"""Bytes of features that are taken at once where they are taken in parts."""
+"""Bytes of single precision that are made at once of gradients of half precision."""
 
 MANY = 1 << 19
 """Values of features from which on it takes longer to copy them than to compute the borders apart."""
@@ -46,6 +45,8 @@ def blur(features: Tensor, weights: Tensor, rule: Blur) -> Tensor:
     Raises:
         ShapeError: where features are too small for the border that is wanted.
     """
+    if rule.mode == "zeros" and features.dtype.itemsize >= 4 and _pads_evenly(features.shape[2:], rule):
+        return _convolve(features, weights, rule, padding=rule.along("before"))
     if not _by_lines(features, rule):
         around = surround(features, rule.along("before"), rule.along("after"), mode=rule.mode)
         return _convolve(around, weights, rule, padding=0)
@@ -61,15 +62,19 @@ def _by_lines(features: Tensor, rule: Blur) -> bool:
     ours = type(features) in (Tensor, torch.nn.Parameter) and features.device.type == "cpu"
     if torch.compiler.is_compiling() or not ours or features.numel() < MANY:
         return False
-    return _are_long(features.shape[2:], rule)
+
+    sees_one_border = all(
+        size >= 2 * window.kernel for size, window in zip(features.shape[2:], rule.windows, strict=True)
+    )
+    return sees_one_border and _pads_evenly(features.shape[2:], rule)
 
 
 @lru_cache(maxsize=1024)
-def _are_long(sizes: Sequence[int], rule: Blur) -> bool:
-    """Say whether no window sees two borders, and equal padding on both sides gives as many windows."""
+def _pads_evenly(sizes: Sequence[int], rule: Blur) -> bool:
+    """Say whether equal padding on both sides, as convolutions have it, gives as many windows."""
     for size, window in zip(sizes, rule.windows, strict=True):
         equal = Window(kernel=window.kernel, stride=window.stride, before=window.before, after=window.before)
-        if size < 2 * window.kernel or output_size(size, equal) != output_size(size, window):
+        if output_size(size, equal) != output_size(size, window):
             return False
     return True
 
@@ -81,14 +86,7 @@ class _Blurring(torch.autograd.Function):
 
     @staticmethod
     def forward(features: Tensor, weights: Tensor, rule: Blur) -> Tensor:
-        parts = _parts(features, features.dtype)
-        blurred = _convolve(features[parts[0]], weights, rule, padding=rule.along("before"))
-        if len(parts) > 1:
-            first, outputs = blurred, blurred.shape[2:]
-            blurred = empty_as(features, outputs, dtype=first.dtype)  # which autocasting chooses
-            blurred[parts[0]].copy_(first)
-            for part in parts[1:]:
-                blurred[part].copy_(_convolve(features[part], weights, rule, padding=rule.along("before")))
+        blurred = _convolve(features, weights, rule, padding=rule.along("before"))
         mend(blurred, features, rule)
         return blurred
 
@@ -119,12 +117,12 @@ class _BlurringBack(torch.autograd.Function):
     @staticmethod
     def forward(gradient: Tensor, weights: Tensor, rule: Blur, features: Tensor) -> Tensor:
         precise = computed_in(gradient.dtype)
-        parts = _parts(features, precise)
-        if len(parts) == 1 and gradient.dtype == precise:
+        if gradient.dtype == precise:
             back = _convolve_back(gradient, features, weights, rule)
         else:
             back = empty_as(features, features.shape[2:])
-            for part in parts:
+            each = prod(features.shape[1:]) * precise.itemsize
+            for part in even_parts(len(features), max(1, PART // each)):
                 kind = torch.empty_like(features[part], dtype=precise)
                 back[part].copy_(_convolve_back(gradient[part].to(precise), kind, weights, rule))
         mend_back(back, gradient, rule)
@@ -147,14 +145,6 @@ class _BlurringBack(torch.autograd.Function):
         features, weights = ctx.saved_tensors
         along: Tensor = _BlurringBack.apply(tangent, weights, ctx.rule, features)  # type: ignore[no-untyped-call]
         return along
-
-
-def _parts(features: Tensor, dtype: torch.dtype) -> list[slice]:
-    """Divide images into parts that stay in the cache, where that is faster than all at once."""
-    if is_channels_last(features) and dtype == features.dtype:
-        return [slice(None)]
-    each = prod(features.shape[1:]) * dtype.itemsize
-    return list(even_parts(len(features), max(1, PART // each))) or [slice(None)]
 
 
 def _convolve(features: Tensor, weights: Tensor, rule: Blur, *, padding: int | Sequence[int]) -> Tensor:
