@@ -24,7 +24,7 @@ _BITS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 
 @torch.library.custom_op("striate::collect", mutates_args=())
-def collect(values: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], every: bool) -> Tensor:
+def collect(values: Tensor, keys: Tensor, chosen: Tensor, windows: list[int]) -> Tensor:
     """Average in each window the values at which the key is that of the window.
 
     Args:
@@ -32,10 +32,9 @@ def collect(values: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], ev
         keys: a floating-point number for each of them.
         chosen: the key of each window, N x C x outputs.
         windows: as `striate.nn.windows.as_numbers` writes them.
-        every: average all that match; otherwise only the first one in the window counts.
 
     Returns:
-        N x C x outputs, of the values' type. Where nothing matches: NaN with ``every``, otherwise 0.
+        N x C x outputs, of the values' type; NaN where nothing matches.
     """
     out = empty_as(keys, chosen.shape[2:], dtype=values.dtype)
     matching = _Matching(keys, chosen, windows)
@@ -44,25 +43,20 @@ def collect(values: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], ev
     row, sums = layout.row(values), matching.window_row(values)
     sum_of_each, sum_bits = matching.first(sums), matching.first(sums.view(matching.bits))
     value_bits = matching.elements(row.view(matching.bits))
-    taken, free = torch.empty_like(matching.match), torch.empty_like(matching.match)
+    taken = torch.empty_like(matching.match)
     for block in matching.blocks():
         layout.store(row, source[block])
         sums.zero_()
-        free.fill_(1)
         for match, value in zip(matching.matches(), value_bits, strict=True):
-            if not every:
-                match.bitwise_and_(free)
-                free.bitwise_xor_(match)
             sum_of_each.add_(torch.mul(match, value, out=taken).view(sums.dtype))
         sum_bits.mul_(matching.known)
-        if every:
-            sum_of_each.div_(matching.counts())
+        sum_of_each.div_(matching.counts())
         target[block].copy_(layout.at_windows(sums)[: len(target[block])])
     return out
 
 
 @torch.library.custom_op("striate::route", mutates_args=())
-def route(gradient: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], every: bool) -> Tensor:
+def route(gradient: Tensor, keys: Tensor, chosen: Tensor, windows: list[int]) -> Tensor:
     """Bring a gradient back through `collect`: to what matches, in equal shares.
 
     Args:
@@ -70,7 +64,6 @@ def route(gradient: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], ev
         keys: as in `collect`.
         chosen: as there.
         windows: as there.
-        every: as there.
 
     Returns:
         The gradient by the values, N x C x spatial, of the gradient's type.
@@ -85,41 +78,38 @@ def route(gradient: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], ev
     for block in matching.blocks():
         layout.at_windows(shares)[: len(source[block])].copy_(source[block])
         share_bits.mul_(matching.known)
-        if every:
-            share.div_(matching.counts().clamp_(min=1))
+        share.div_(matching.counts().clamp_(min=1))
         row.zero_()
         for match, sum_of_each in zip(matching.matches(), sums, strict=True):
             match.mul_(share_bits)
             sum_of_each.add_(matching.matched)
-            if not every:
-                share_bits.bitwise_xor_(match)  # what has been routed is gone
         layout.load(row, target[block])
     return out
 
 
 @collect.register_fake
-def _(values: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], every: bool) -> Tensor:  # noqa: ARG001
+def _(values: Tensor, keys: Tensor, chosen: Tensor, windows: list[int]) -> Tensor:  # noqa: ARG001
     return empty_as(keys, chosen.shape[2:], dtype=values.dtype)
 
 
 @route.register_fake
-def _(gradient: Tensor, keys: Tensor, chosen: Tensor, windows: list[int], every: bool) -> Tensor:  # noqa: ARG001
+def _(gradient: Tensor, keys: Tensor, chosen: Tensor, windows: list[int]) -> Tensor:  # noqa: ARG001
     return empty_as(keys, keys.shape[2:], dtype=gradient.dtype)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
-    _, keys, chosen, ctx.windows, ctx.every = inputs
+    _, keys, chosen, ctx.windows = inputs
     ctx.save_for_backward(keys, chosen)
 
 
 def _through_collect(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    routed = torch.ops.striate.route(gradient, *ctx.saved_tensors, ctx.windows, ctx.every)
-    return routed, None, None, None, None
+    routed = torch.ops.striate.route(gradient, *ctx.saved_tensors, ctx.windows)
+    return routed, None, None, None
 
 
 def _through_route(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    collected = torch.ops.striate.collect(gradient, *ctx.saved_tensors, ctx.windows, ctx.every)
-    return collected, None, None, None, None
+    collected = torch.ops.striate.collect(gradient, *ctx.saved_tensors, ctx.windows)
+    return collected, None, None, None
 
 
 collect.register_autograd(_through_collect, setup_context=_keep)

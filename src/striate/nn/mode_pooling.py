@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-import striate.nn.selection  # noqa: F401 - the most frequent value is an operator of it
+import striate.nn.matching
+import striate.nn.selection  # noqa: F401 - their operators find the most frequent values and average them
 from striate.core.errors import LayerError
 from striate.nn.inputs import check_features
 from striate.nn.planes import computed_in
@@ -77,7 +78,7 @@ class ModePool(UndilatedPooling):
             pooled = self._by_counting(images, bins, outputs)
         else:
             fullest = torch.ops.striate.most_frequent(bins, windows, outputs)
-            pooled = torch.ops.striate.collect(images, bins, fullest, windows, True)
+            pooled = torch.ops.striate.collect(images, bins, fullest, windows)
         return pooled
 
     def extra_repr(self) -> str:

@@ -1,28 +1,24 @@
-"""The smallest element of every window as -max(-x), a few images at a time, so that negating costs little.
+"""The smallest element of every window as -max(-x), without keeping -x for the gradient.
 
-Torch's maximum is hard to beat where channels lie innermost in memory; what is left to do is to negate in the
-processor's cache, instead of in two more passes through memory.
+Torch's maximum is hard to beat where channels lie innermost in memory. Negating a few images at a time, in
+the processor's cache, was tried and is no faster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from striate.nn.planes import empty_as, even_parts, room_for
+from striate.nn.planes import empty_as
 
 Numbers = tuple[Sequence[int], ...]
 """Window, stride, padding and dilation, as torch's functions take them."""
 
 _MAXIMUM = torch.ops.aten.max_pool2d_with_indices
 _ROUTE = torch.ops.aten.max_pool2d_with_indices_backward
-
-SHARE = 8
-"""The part of the room that is negated at once."""
 
 
 class NegatedMaximum(torch.autograd.Function):
@@ -42,13 +38,8 @@ class NegatedMaximum(torch.autograd.Function):
             The elements, and their places in torch's counting.
         """
         smallest, places = empty_as(images, size), empty_as(images, size, dtype=torch.int64)
-        most = max(1, room_for(images) // max(1, SHARE * prod(images.shape[1:])))
-        parts = list(even_parts(len(images), most))
-        negated = torch.empty_like(images[parts[0]]) if parts else images
-        for part in parts:
-            negative = torch.neg(images[part], out=negated[: part.stop - part.start])
-            _MAXIMUM.out(negative, *numbers, ceil, out=smallest[part], indices=places[part])
-            smallest[part].neg_()
+        _MAXIMUM.out(torch.neg(images), *numbers, ceil, out=smallest, indices=places)
+        smallest.neg_()
         return smallest, places
 
     @staticmethod

@@ -38,7 +38,8 @@ class MedianPool(UndilatedPooling):
         outputs = self.outputs_of(images)
         if torch.compiler.is_exporting():
             return self._by_sorting(images, outputs)
-        pooled: Tensor = torch.ops.striate.median(images, as_numbers(self.windows), outputs)
+        placed = images.requires_grad and torch.is_grad_enabled()
+        pooled: Tensor = torch.ops.striate.median(images, as_numbers(self.windows), outputs, placed)[0]
         return pooled
 
     def _by_sorting(self, images: Tensor, outputs: list[int]) -> Tensor:

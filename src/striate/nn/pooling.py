@@ -84,7 +84,8 @@ class MinPool(Pooling):
         with_gradient = images.requires_grad and torch.is_grad_enabled()
         if with_gradient and self.dims < 3 and is_channels_last(images):
             return smallest_by_maximum(images, self.numbers, self.ceil, outputs)
-        pooled: Tensor = torch.ops.striate.smallest(images, as_numbers(self.windows), outputs)
+        windows = as_numbers(self.windows)
+        pooled: Tensor = torch.ops.striate.smallest(images, windows, outputs, with_gradient)[0]
         return pooled
 
 

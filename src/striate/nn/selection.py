@@ -7,7 +7,7 @@ around which it compiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, product
 from math import prod
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-import striate.nn.matching  # noqa: F401 - the gradients are routed by its operators
 from striate.geometry import Window
+from striate.nn.places import places_as
 from striate.nn.planes import (
     Layout,
     as_planes,
@@ -35,6 +35,14 @@ MANY_TOGETHER = 16
 USUAL_ROWS = 8
 """Rows of a block whose windows are small."""
 
+MOST_IN_SUM = 24
+"""Elements whose powers of two add up without rounding in 32 bits."""
+
+INTEGERS = {32: torch.int32, 64: torch.int64}
+MANTISSA = {32: 23, 64: 52}
+ZERO_EXPONENT = {32: 127, 64: 1023}
+"""How floating-point numbers of so many bits are written."""
+
 MOST_SORTED = 128
 """The largest window that a network puts in order; networks grow faster than windows do."""
 
@@ -48,12 +56,18 @@ class Part(NamedTuple):
     Args:
         images: the rectangle of the input that they lie on, planes x spatial x values together.
         out: the output, likewise.
-        windows: one an axis.
+        windows: one an axis, without what lies in the padding.
+        places: of what is chosen, as the output; None where they are not wanted.
+        numbers: the place of each element of these windows in the whole ones.
+        none: the place that stands for none.
     """
 
     images: Tensor
     out: Tensor
     windows: tuple[Window, ...]
+    places: Tensor | None
+    numbers: tuple[int, ...]
+    none: int
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -73,43 +87,47 @@ class Part(NamedTuple):
 
 
 @torch.library.custom_op("striate::smallest", mutates_args=())
-def smallest(images: Tensor, windows: list[int], size: list[int]) -> Tensor:
-    """Give the smallest element of each window.
+def smallest(images: Tensor, windows: list[int], size: list[int], placed: bool) -> tuple[Tensor, Tensor]:
+    """Give the smallest element of each window, and its place.
 
     Args:
         images: N x C x spatial.
         windows: as `striate.nn.windows.as_numbers` writes them.
         size: how many there are along each axis.
+        placed: whether the places are wanted, which only the gradient needs.
 
     Returns:
-        N x C x size, with NaN where a window holds one.
+        N x C x size, with NaN where a window holds one; and where wanted the place of the first element that
+        has this value, otherwise nothing.
     """
-    out = empty_as(images, size)
-    for part in _parts(images, out, from_numbers(windows)):
+    out, places = _empty_results(images, windows, size, placed)
+    for part in _parts(images, out, places if placed else None, from_numbers(windows)):
         network = selecting(part.kernel, 0)
-        if part.images.shape[-1] >= MANY_TOGETHER:
+        if part.images.shape[-1] >= MANY_TOGETHER and not placed:
             _take_smallest(part)
         elif _is_worth_it(network, part, WORTH["smallest"]):
             _select(network, part)
         else:
             part.out.copy_(part.written_out().amin(dim=tuple(range(-len(part.windows), 0))))
-    return out
+            _find(part)
+    return out, places
 
 
 @torch.library.custom_op("striate::median", mutates_args=())
-def median(images: Tensor, windows: list[int], size: list[int]) -> Tensor:
-    """Give the middle element of each window, the lower one of two.
+def median(images: Tensor, windows: list[int], size: list[int], placed: bool) -> tuple[Tensor, Tensor]:
+    """Give the middle element of each window, the lower one of two, and its place.
 
     Args:
         images: N x C x spatial.
         windows: as `striate.nn.windows.as_numbers` writes them.
         size: how many there are along each axis.
+        placed: whether the places are wanted, which only the gradient needs.
 
     Returns:
-        N x C x size, with NaN where a window holds one.
+        As `smallest`.
     """
-    out = empty_as(images, size)
-    for part in _parts(images, out, from_numbers(windows)):
+    out, places = _empty_results(images, windows, size, placed)
+    for part in _parts(images, out, places if placed else None, from_numbers(windows)):
         elements = prod(part.kernel)
         if elements <= MOST_SORTED:
             network = selecting(part.kernel, (elements - 1) // 2)
@@ -118,7 +136,8 @@ def median(images: Tensor, windows: list[int], size: list[int]) -> Tensor:
                 continue
         for target, each in _one_by_one(part):
             target.copy_(each.median(dim=-1).values)
-    return out
+        _find(part)
+    return out, places
 
 
 @torch.library.custom_op("striate::most_frequent", mutates_args=())
@@ -134,10 +153,11 @@ def most_frequent(bins: Tensor, windows: list[int], size: list[int]) -> Tensor:
         N x C x size, with NaN where a window holds one.
     """
     out = empty_as(bins, size)
-    for part in _parts(bins, out, from_numbers(windows)):
+    for part in _parts(bins, out, None, from_numbers(windows)):
         if prod(part.kernel) <= MOST_SORTED:
-            for target, layout, rows in _through(sorting(part.kernel), part):
-                target.copy_(layout.at_windows(_longest_run(rows))[: len(target)])
+            for block, layout, rows in _through(sorting(part.kernel), part):
+                target = part.out[block]
+                target.copy_(layout.at_windows(_longest_run(rows[1:]))[: len(target)])
         else:
             for target, each in _one_by_one(part):
                 ordered = each.to(computed_in(bins.dtype)).movedim(-1, 0).sort(dim=0).values
@@ -145,30 +165,41 @@ def most_frequent(bins: Tensor, windows: list[int], size: list[int]) -> Tensor:
     return out
 
 
-@smallest.register_fake
-@median.register_fake
 @most_frequent.register_fake
 def _empty(images: Tensor, windows: list[int], size: list[int]) -> Tensor:  # noqa: ARG001
     return empty_as(images, size)
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    images, ctx.windows, _ = inputs
-    ctx.save_for_backward(images, output)
+@smallest.register_fake
+@median.register_fake
+def _empty_results(
+    images: Tensor, windows: list[int], size: list[int], placed: bool
+) -> tuple[Tensor, Tensor]:
+    out = empty_as(images, size)
+    elements = prod(window.kernel for window in from_numbers(windows))
+    return out, places_as(out if placed else out.new_empty(0), elements)
 
 
-def _route(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    return torch.ops.striate.route(gradient, *ctx.saved_tensors, ctx.windows, False), None, None
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    images, ctx.windows, *_ = inputs
+    ctx.size = list(images.shape[2:])
+    ctx.save_for_backward(output[1])
 
 
-smallest.register_autograd(_route, setup_context=_keep)
-median.register_autograd(_route, setup_context=_keep)
+def _bring_back(ctx: Any, gradient: Tensor, *_: None) -> tuple[Tensor | None, ...]:
+    back = torch.ops.striate.bring_back(gradient, *ctx.saved_tensors, ctx.windows, ctx.size)
+    return back, None, None, None
 
 
-def _parts(images: Tensor, out: Tensor, windows: Sequence[Window]) -> Iterator[Part]:
+smallest.register_autograd(_bring_back, setup_context=_keep)
+median.register_autograd(_bring_back, setup_context=_keep)
+
+
+def _parts(images: Tensor, out: Tensor, places: Tensor | None, windows: Sequence[Window]) -> Iterator[Part]:
     """Divide the output into rectangles of equal windows, none much larger than a block."""
     last = is_channels_last(images)
     images, out = as_planes(images, channels_last=last), as_planes(out, channels_last=last)
+    places = None if places is None else as_planes(places, channels_last=last)
     along = [
         list(spans(images.shape[axis], out.shape[axis], window)) for axis, window in enumerate(windows, 1)
     ]
@@ -193,7 +224,24 @@ def _parts(images: Tensor, out: Tensor, windows: Sequence[Window]) -> Iterator[P
             for span, window in zip(rectangle, held, strict=True)
         ]
         outputs = [slice(span.first, span.first + span.outputs) for span in rectangle]
-        yield Part(images[:, *elements], out[:, *outputs], held)
+        yield Part(
+            images[:, *elements],
+            out[:, *outputs],
+            held,
+            None if places is None else places[:, *outputs],
+            _numbers(rectangle, windows),
+            prod(window.kernel for window in windows),
+        )
+
+
+def _numbers(rectangle: Sequence[Span], windows: Sequence[Window]) -> tuple[int, ...]:
+    """Number the elements that windows at a border hold as in whole windows."""
+    numbers = [0]
+    for span, window in zip(rectangle, windows, strict=True):
+        missing = (span.begin + window.before - span.first * window.stride) // window.dilation
+        held = range(missing, missing + span.kernel)
+        numbers = [before * window.kernel + number for before, number in product(numbers, held)]
+    return tuple(numbers)
 
 
 def _is_worth_it(network: Network, part: Part, steps: int) -> bool:
@@ -201,8 +249,49 @@ def _is_worth_it(network: Network, part: Part, steps: int) -> bool:
 
 
 def _select(network: Network, part: Part) -> None:
-    for target, layout, (result,) in _through(network, part):
+    for block, layout, (row, result) in _through(network, part):
+        target = part.out[block]
         target.copy_(layout.at_windows(result)[: len(target)])
+        if part.places is not None:
+            whole = product(*map(range, part.kernel))
+            elements = (layout.each(row, element) for element in whole)
+            sought = layout.each(result, (0,) * len(part.windows))
+            # A row of its own, in which the numbers of all windows lie as the results do.
+            numbers = torch.empty_like(result)
+            _number(layout.each(numbers, (0,) * len(part.windows)), elements, sought, part)
+            part.places[block].copy_(layout.at_windows(numbers)[: len(target)])
+
+
+def _find(part: Part) -> None:
+    """Find the places of what was chosen, if they are wanted, among the images themselves."""
+    if part.places is None:
+        return
+    most = max(1, room_for(part.images) // max(1, USUAL_ROWS * prod(part.out.shape[1:])))
+    windows = part.written_out().flatten(-len(part.windows))
+    for block in even_parts(len(part.images), most):
+        sought = part.out[block].to(computed_in(part.out.dtype))
+        numbers = torch.empty_like(sought)
+        _number(numbers, windows[block].unbind(-1), sought, part)
+        part.places[block].copy_(numbers)
+
+
+def _number(target: Tensor, elements: Iterable[Tensor], sought: Tensor, part: Part) -> None:
+    """Write the number of the first element that is equal to what is sought."""
+    # Comparisons that give numbers, 1 and 0, are done on many at once, unlike those that give booleans.
+    match = torch.empty_like(sought)
+    target.zero_()
+    if part.none <= MOST_IN_SUM:
+        for number, element in zip(part.numbers, elements, strict=True):
+            target.add_(torch.eq(element, sought, out=match), alpha=0.5**number)
+        # The first that is equal is the largest power of two in the sum, which its exponent says.
+        bits = torch.finfo(target.dtype).bits
+        exponents = target.view(INTEGERS[bits]).bitwise_right_shift_(MANTISSA[bits])
+        torch.sub(ZERO_EXPONENT[bits], exponents, out=target).clamp_(max=part.none)
+    else:
+        for number, element in zip(part.numbers, elements, strict=True):
+            torch.eq(element, sought, out=match).mul_(number - part.none)
+            torch.minimum(target, match, out=target)
+        target.add_(part.none)
 
 
 def _take_smallest(part: Part) -> None:
@@ -221,16 +310,16 @@ def _take_smallest(part: Part) -> None:
         part.out[block].copy_(values)
 
 
-def _through(network: Network, part: Part) -> Iterator[tuple[Tensor, Layout, list[Tensor]]]:
-    """Run a network over blocks of planes, and give the output of each block beside its results."""
+def _through(network: Network, part: Part) -> Iterator[tuple[slice, Layout, list[Tensor]]]:
+    """Run a network over one block of planes after the other; give its row of elements, and its results."""
     single = part.layout(1)
-    each = single.length() + (network.registers - 1) * single.length(0)
+    each = single.length() + (network.registers - 1 + 2 * (part.places is not None)) * single.length(0)
     blocks = list(even_parts(len(part.images), max(1, room_for(part.images) // each)))
     if not blocks:
         return
     layout = part.layout(blocks[0].stop)
     registers = [layout.row(part.images)]
-    registers += [layout.row(part.images, axis=0) for _ in range(1, network.registers)]
+    registers += [registers[0].new_empty(layout.length(0)) for _ in range(1, network.registers)]
 
     def piece(operand: Operand, axis: int) -> Tensor:
         start = layout.offset(operand.element)
@@ -249,7 +338,7 @@ def _through(network: Network, part: Part) -> Iterator[tuple[Tensor, Layout, lis
         layout.store(registers[0], part.images[block])
         for extreme, first, second, target in steps:
             extreme(first, second, out=target)
-        yield part.out[block], layout, [registers[result.register] for result in network.results]
+        yield block, layout, [registers[0], *(registers[result.register] for result in network.results)]
 
 
 def _one_by_one(part: Part) -> Iterator[tuple[Tensor, Tensor]]:
