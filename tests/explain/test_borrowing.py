@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from striate.core.errors import LayerError
 from striate.explain import gradient_flow
-from striate.explain.borrowing import borrowed_in_training
+from striate.explain.borrowing import borrowed, borrowed_for_gradients, borrowed_in_training
 
 
 class Failing(torch.autograd.Function):
@@ -159,3 +160,53 @@ def test_a_buffer_that_is_replaced_is_put_back() -> None:
         assert network.calls.item() == 1
     assert network.calls is buffer
     assert network.calls.item() == 0
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("borrow", [borrowed, borrowed_for_gradients])
+@pytest.mark.parametrize("how", ["well", "forwards"])
+def test_a_borrowed_network_is_as_it_was(training, borrow, how) -> None:
+    torch.manual_seed(3)
+    network = Network(how).train(training)
+    network.frozen.eval()
+    network.body[0].weight.requires_grad_(False)
+    network.head.weight.grad = torch.ones(3, 16)
+    images = torch.rand(6, 1, 4, 4)
+    before = state_of(network)
+    error = pytest.raises(KeyError) if how == "forwards" else nullcontext()
+    with error, borrow(network):
+        assert not any(module.training for module in network.modules())
+        assert not any(weight.requires_grad for weight in network.parameters())
+        network.body[1].running_mean.add_(1)
+        network.body[1].running_var = torch.ones(4)
+        network(images)
+    assert_same(before, state_of(network))
+
+
+def test_a_graph_of_another_survives_borrowing() -> None:
+    norm = nn.BatchNorm1d(2).eval()
+    values = torch.rand(3, 2, requires_grad=True)
+    loss = norm(values).sum()
+    with borrowed(norm):
+        norm(torch.rand(3, 2))
+    loss.backward()
+    assert values.grad is not None
+
+
+def test_derivatives_are_taken_wherever_the_caller_is() -> None:
+    layer = nn.Linear(2, 2)
+    for context in (torch.no_grad, torch.inference_mode):
+        with context():
+            images = torch.rand(1, 2)
+            with borrowed_for_gradients(layer):
+                leaf = images.clone().requires_grad_()
+                layer(leaf).sum().backward()
+            assert leaf.grad is not None
+        assert layer.weight.grad is None
+
+
+def test_lazy_layers_are_refused_and_stay_lazy() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.LazyLinear(3), nn.LazyBatchNorm1d())
+    with pytest.raises(LayerError, match="lazy layers, whose sizes are not known yet"), borrowed(network):
+        pass
+    assert nn.parameter.is_lazy(network[1].weight)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from striate.cli import errors
+from striate.cli.explain import explain
 from striate.cli.filter import filter
 from striate.cli.predict import predict
 from striate.cli.summary import summary
@@ -43,5 +44,6 @@ def striate(
 app.command(epilog="Example: striate train photos/ --minutes 5 --out runs/photos")(train)
 app.command(epilog="Example: striate val runs/photos --confusion confusion.png")(val)
 app.command(epilog="Example: striate predict runs/photos new.jpg more/ --csv out.csv")(predict)
+app.command(epilog="Example: striate explain runs/photos new.jpg --method gradcam --out why.png")(explain)
 app.command(epilog="Example: striate summary resnet18 --size 224 --svg net.svg")(summary)
 app.command(epilog="Example: striate filter photo.jpg --kernel sobel-x --out edges.png")(filter)

@@ -100,3 +100,34 @@ def _annotation(name: str, kind: Any, text: str, default: Any) -> Any:
     if default is not None:
         text = f"{text} [default: {default}]"
     return Annotated[Optional[plain], typer.Option(declared, help=text, show_default=False)]  # noqa: UP045
+
+
+def with_options_of(bundle: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb one option for each field of a dataclass: more than a function can have parameters.
+
+    Args:
+        bundle: a dataclass whose fields are annotated for typer and have defaults.
+
+    Returns:
+        A decorator for a verb whose last parameter is ``choices``; it is given an instance.
+    """
+    types = get_type_hints(bundle, include_extras=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    added = [
+        inspect.Parameter(field.name, kind, default=field.default, annotation=types[field.name])
+        for field in fields(bundle)
+    ]
+
+    def decorate(verb: Callable[..., None]) -> Callable[..., None]:
+        def command(**values: Any) -> None:
+            choices = bundle(**{option.name: values.pop(option.name) for option in added})
+            verb(**values, choices=choices)
+
+        own = list(inspect.signature(verb, eval_str=True).parameters.values())[:-1]
+        every = [*(parameter.replace(kind=kind) for parameter in own), *added]
+        command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in every}
+        command.__name__, command.__doc__ = verb.__name__, verb.__doc__
+        return command
+
+    return decorate

@@ -5,6 +5,7 @@ Nothing here imports torch, except the device-resident batches and augmentation 
 
 from __future__ import annotations
 
+from striate.data.broden import Broden, open_broden
 from striate.data.dataset import Dataset, Rejected, Split
 from striate.data.decoding import decode_image
 from striate.data.folders import image_files
@@ -14,11 +15,13 @@ from striate.data.preparing import prepare_image
 
 __all__ = [
     "NAMES",
+    "Broden",
     "Dataset",
     "Rejected",
     "Split",
     "decode_image",
     "image_files",
+    "open_broden",
     "open_dataset",
     "open_split",
     "prepare_image",
