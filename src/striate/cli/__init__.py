@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from striate.cli import errors
+from striate.cli.bench import bench
+from striate.cli.data import data
 from striate.cli.filter import filter
 from striate.cli.predict import predict
 from striate.cli.summary import summary
 from striate.cli.train import train
 from striate.cli.val import val
 from striate.core.version import VERSION
+from striate.engine.world import end
 
 # Plain help and errors: typer's rich ones take longer to import than everything else here.
 app = typer.Typer(name="striate", add_completion=False, rich_markup_mode=None)
@@ -21,7 +24,7 @@ app = typer.Typer(name="striate", add_completion=False, rich_markup_mode=None)
 
 def main() -> None:
     """Run the command line on this process's arguments, and exit with its status."""
-    sys.exit(errors.run(typer.main.get_command(app), sys.argv[1:]))
+    end(errors.run(typer.main.get_command(app), sys.argv[1:]))
 
 
 @app.callback(invoke_without_command=True, epilog="Example: striate train fashion-mnist --minutes 2")
@@ -45,3 +48,5 @@ app.command(epilog="Example: striate val runs/photos --confusion confusion.png")
 app.command(epilog="Example: striate predict runs/photos new.jpg more/ --csv out.csv")(predict)
 app.command(epilog="Example: striate summary resnet18 --size 224 --svg net.svg")(summary)
 app.command(epilog="Example: striate filter photo.jpg --kernel sobel-x --out edges.png")(filter)
+app.command(epilog="Example: striate bench fashion-mnist --peers pytorch-mnist")(bench)
+app.add_typer(data)
