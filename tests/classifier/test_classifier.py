@@ -73,6 +73,23 @@ def test_a_mirroring_classifier_averages_an_image_and_its_mirror_image(classifie
     assert not torch.allclose(plain, turned, atol=1e-3)
 
 
+def test_a_shifting_classifier_averages_over_two_shifted_images_too(classifier: Classifier) -> None:
+    images = torch.rand(3, 3, 12, 10)
+    padded = torch.nn.functional.pad(images, (1,) * 4, mode="reflect")
+    plain = classifier.logits(images)
+    corners = [classifier.logits(padded[:, :, start : start + 12, start : start + 10]) for start in (0, 2)]
+    classifier.preprocessing = replace(classifier.preprocessing, average_shifted=1)
+    assert torch.allclose(classifier.logits(images), plain / 2 + sum(corners) / 4, atol=1e-6)
+    normalised = (images - classifier.mean) / classifier.std
+    assert torch.equal(classifier.train()(images), classifier.network(normalised))
+
+
+@pytest.mark.parametrize("shift", [-1, 10, 1.0, True])
+def test_a_shift_that_leaves_nothing_of_the_image_is_refused(classifier: Classifier, shift) -> None:
+    with pytest.raises(ShapeError, match=r"average_shifted is .*, where 0 to 9 is wanted"):
+        replace(classifier.preprocessing, average_shifted=shift)
+
+
 def test_no_image_gives_no_row(classifier: Classifier) -> None:
     assert classifier.logits(torch.zeros(0, 3, 12, 10)).shape == (0, 3)
 

@@ -19,9 +19,12 @@ def number(low: float, high: float, **bounds: bool) -> st.SearchStrategy[float]:
 CHOICES = {
     "fit": st.sampled_from(FITS),
     "optimizer": st.sampled_from(OPTIMIZERS),
+    "validate_every": st.integers(1, 10**6),
     "schedule": st.sampled_from(SCHEDULES),
     "warmup": number(0, 1, exclude_max=True),
     "label_smoothing": number(0, 1, exclude_max=True),
+    "average_shifted": st.integers(0, 4096),
+    "compiled": st.booleans(),
     "seed": st.integers(0, 2**63 - 1),
 }
 UNDECIDED = {
@@ -132,6 +135,8 @@ def test_an_unknown_field_suggests_the_nearest(name, nearest):
         ("warmup", -0.1),
         ("label_smoothing", 1),
         ("shift", -1),
+        ("average_shifted", -1),
+        ("validate_every", 0),
         ("seed", -1),
         ("seed", 2**63),
         *(
@@ -157,6 +162,9 @@ def test_a_value_out_of_range_is_refused_with_the_range(name, value):
         ("warmup", None, "a number"),
         ("flip", 1, "true or false"),
         ("average_mirrored", 0.5, "true or false"),
+        ("average_shifted", 0.5, "a whole number"),
+        ("validate_every", None, "a whole number"),
+        ("compiled", None, "true or false"),
         ("flip", "yes", "true or false"),
         ("model", 18, "a name"),
         ("fit", None, "a name"),

@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from striate.data import Split
+from striate.data import batches as batches_module
 from striate.data.augmentation import Augmentation
-from striate.data.batches import Batches
+from striate.data.batches import Batches, as_tensor
+from striate.data.stored import MappedImages, as_pixels
+from striate.engine.world import Place, World
 
 CHANGES = Augmentation(flip=True, shift=1)
 
@@ -121,3 +124,43 @@ def test_mirroring_alternates_from_epoch_to_epoch() -> None:
     assert 10 < sum(seen[0]) < 40
     assert seen[1] == [not turned for turned in seen[0]]
     assert seen[2] == seen[0]
+
+
+@pytest.mark.parametrize("size", [2, 3, 10])
+@pytest.mark.parametrize("mapped", [False, True])
+def test_the_shares_of_processes_are_the_whole_batches(tmp_path, size, mapped) -> None:
+    split = _mapped(_split(), tmp_path) if mapped else _split()
+    choices = {"batch": 8, "device": "cpu", "seed": 3, "augmentation": CHANGES}
+    whole = Batches(_split(), **choices)
+    for epoch in (0, 1):
+        shares = [
+            _all(Batches(split, **choices, world=World(Place(rank, size))), epoch) for rank in range(size)
+        ]
+        together = [
+            tuple(torch.cat(parts) for parts in zip(*step, strict=True)) for step in zip(*shares, strict=True)
+        ]
+        assert _equal(together, _all(whole, epoch))
+
+
+def test_images_on_the_disk_are_streamed_and_equal_resident_ones(tmp_path) -> None:
+    split = _split()
+    split.images.tofile(tmp_path / "images")
+    stored = MappedImages.open(tmp_path / "images", split.images.shape)
+    order = np.random.default_rng(1).permutation(50)
+    on_the_disk = Split(as_pixels(stored.pick(order)), split.labels[order])
+    in_memory = Split(split.images[order], split.labels[order])
+    resident, streamed = (
+        Batches(each, batch=8, device="cpu", seed=3, augmentation=CHANGES)
+        for each in (in_memory, on_the_disk)
+    )
+    assert not streamed.resident
+    assert _equal(_all(resident, 1), _all(streamed, 1))
+    assert as_tensor(on_the_disk.images[:7]).equal(as_tensor(in_memory.images[:7]))
+
+
+def test_images_on_the_disk_come_to_a_device_in_blocks(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(batches_module, "BLOCK_BYTES", 7 * 36)
+    split = _split()
+    mapped = _mapped(split, tmp_path)
+    there = batches_module._on_device(mapped.images, torch.device("cpu"))
+    assert there.equal(torch.from_numpy(split.images))

@@ -11,7 +11,8 @@ from PIL import Image
 
 import striate.data
 from striate.core.errors import DataError
-from striate.data import gathering, open_dataset, open_split
+from striate.data import memory, open_dataset, open_split, working
+from striate.data.stored import StreamedImages
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -110,7 +111,7 @@ def test_threads_change_nothing(make_folder, monkeypatch):
     (folder / "b" / "17.png").write_bytes(b"broken")
     results = []
     for seconds in (0, 1000):
-        monkeypatch.setattr(gathering, "SECONDS_WORTH_A_THREAD", seconds)
+        monkeypatch.setattr(working, "SECONDS_WORTH_A_THREAD", seconds)
         events = []
         data = open_dataset(folder, size=16, on_event=events.append)
         results.append((data.fingerprint, data.train.names, data.rejected, data.fill))
@@ -119,10 +120,22 @@ def test_threads_change_nothing(make_folder, monkeypatch):
     assert results[0] == results[1]
 
 
-def test_what_is_too_large_for_the_memory_goes_to_a_file_that_leaves_nothing(two_classes, monkeypatch, cache):
+def test_what_is_too_large_for_the_memory_is_decoded_when_it_is_wanted(two_classes, monkeypatch, cache):
     in_memory = open_dataset(two_classes)
-    monkeypatch.setattr(gathering, "_available_memory", lambda: 100.0)
-    mapped = open_dataset(two_classes)
+    monkeypatch.setattr(memory, "available_memory", lambda: 100.0)
+    streamed = open_dataset(two_classes)
+    assert isinstance(streamed.train.images, StreamedImages)
+    assert streamed.fingerprint == in_memory.fingerprint
+    assert not cache.exists()
+
+
+def test_members_of_archives_that_are_too_large_for_the_memory_go_to_a_file_that_leaves_nothing(
+    two_classes, monkeypatch, cache
+):
+    archive = shutil.make_archive(str(two_classes), "zip", two_classes)
+    in_memory = open_dataset(archive)
+    monkeypatch.setattr(memory, "available_memory", lambda: 100.0)
+    mapped = open_dataset(archive)
     assert isinstance(mapped.train.images, np.memmap)
     assert not mapped.train.images.flags.writeable
     assert mapped.fingerprint == in_memory.fingerprint

@@ -16,6 +16,7 @@ from striate.core.errors import ShapeError
 from striate.geometry import ReceptiveField, trace
 from striate.models import CATALOGUE
 from striate.models.cifar_resnet import AppendedChannels
+from striate.models.sprint import OffsetNorm
 from striate.nn import (
     AveragePool,
     BlurPool,
@@ -46,6 +47,8 @@ def thinned(network: nn.Module) -> nn.Module:
             module.weight = nn.Parameter(torch.ones(1))
             module.bias = nn.Parameter(torch.zeros(1))
             module.running_mean, module.running_var = torch.zeros(1), torch.ones(1)
+        elif isinstance(module, OffsetNorm):
+            module.offset = nn.Parameter(torch.zeros(1, 1))
         elif isinstance(module, nn.Linear):
             module.weight = nn.Parameter(torch.ones(1, 1))  # never reached, and large
         elif isinstance(module, AppendedChannels):

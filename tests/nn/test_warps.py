@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from striate.nn import mirror, shift
+from striate.nn import gather_warped, mirror, shift
 
 
 @given(
@@ -44,3 +44,22 @@ def test_types_and_layouts_are_kept(dtype) -> None:
     offsets = torch.tensor([[1, -1], [0, 2]])
     assert shift(images, offsets, radius=2).dtype == dtype
     assert shift(images, offsets, radius=2).equal(shift(images.contiguous(), offsets, radius=2))
+
+
+@given(
+    radius=st.integers(0, 3),
+    height=st.integers(4, 9),
+    width=st.integers(4, 9),
+    channels=st.integers(1, 3),
+    seed=st.integers(0, 1000),
+)
+def test_gathering_is_mirroring_and_then_shifting(radius, height, width, channels, seed) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (6, channels, height, width), generator=generator, dtype=torch.uint8)
+    chosen = torch.randint(0, 6, (4,), generator=generator)
+    mirrored = torch.rand(4, generator=generator) < 0.5
+    offsets = torch.randint(-radius, radius + 1, (4, 2), generator=generator)
+    wanted = shift(mirror(images[chosen], mirrored), offsets, radius=radius)
+    found = gather_warped(images, chosen, mirrored, offsets.to(torch.int8))
+    assert found.equal(wanted)
+    assert found.is_contiguous(memory_format=torch.channels_last)

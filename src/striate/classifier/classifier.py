@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.classifier.preprocessing import Preprocessing
+from striate.classifier.views import views
 from striate.core.device import Policy, choose_policy
 from striate.core.errors import DataError, ShapeError
 from striate.core.events import OnEvent, ignore
@@ -108,15 +109,16 @@ class Classifier(nn.Module):
             images: (N, C, H, W) in [0, 1].
 
         Returns:
-            (N, classes), before the temperature; in evaluation mode, where the preprocessing says so,
-            the mean of those of each image and of its mirror image.
+            (N, classes), before the temperature; in evaluation mode the mean over the views that the
+            preprocessing names.
         """
         normalised = (images - self.mean) / self.std
-        logits: Tensor = self.network(normalised)
-        if self.preprocessing.average_mirrored and not self.training:
-            mirrored: Tensor = self.network(normalised.flip(3))
-            logits = (logits + mirrored) / 2
-        return logits
+        if self.training:
+            logits: Tensor = self.network(normalised)
+            return logits
+        mirrored, shifted = self.preprocessing.average_mirrored, self.preprocessing.average_shifted
+        seen = views(normalised, mirrored=mirrored, shifted=shifted)
+        return torch.stack([share * self.network(view) for share, view in seen]).sum(dim=0)
 
     def logits(self, images: np.ndarray | Tensor) -> Tensor:
         """Compute the logits of many images in batches, without gradients, in evaluation mode.
@@ -201,7 +203,7 @@ class Classifier(nn.Module):
 def _unit_range(images: np.ndarray | Tensor, policy: Policy) -> Tensor:
     """Move images to the device as numbers in [0, 1]."""
     # An array is copied: a read-only memory map cannot be a tensor.
-    batch = torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) else images.detach()
+    batch = images.detach() if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
     batch = batch.to(policy.device)
     if batch.dtype == torch.uint8:
         batch = batch.float().div_(255)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from striate.cli import errors
+from striate.cli.bench import bench
+from striate.cli.data import data
 from striate.cli.explain import explain
 from striate.cli.filter import filter
 from striate.cli.predict import predict
@@ -15,6 +17,7 @@ from striate.cli.summary import summary
 from striate.cli.train import train
 from striate.cli.val import val
 from striate.core.version import VERSION
+from striate.engine.world import end
 
 # Plain help and errors: typer's rich ones take longer to import than everything else here.
 app = typer.Typer(name="striate", add_completion=False, rich_markup_mode=None)
@@ -22,7 +25,7 @@ app = typer.Typer(name="striate", add_completion=False, rich_markup_mode=None)
 
 def main() -> None:
     """Run the command line on this process's arguments, and exit with its status."""
-    sys.exit(errors.run(typer.main.get_command(app), sys.argv[1:]))
+    end(errors.run(typer.main.get_command(app), sys.argv[1:]))
 
 
 @app.callback(invoke_without_command=True, epilog="Example: striate train fashion-mnist --minutes 2")
@@ -47,3 +50,5 @@ app.command(epilog="Example: striate predict runs/photos new.jpg more/ --csv out
 app.command(epilog="Example: striate explain runs/photos new.jpg --method gradcam --out why.png")(explain)
 app.command(epilog="Example: striate summary resnet18 --size 224 --svg net.svg")(summary)
 app.command(epilog="Example: striate filter photo.jpg --kernel sobel-x --out edges.png")(filter)
+app.command(epilog="Example: striate bench fashion-mnist --peers pytorch-mnist")(bench)
+app.add_typer(data)

@@ -18,6 +18,7 @@ from striate.core.errors import StriateError
 from striate.core.files import cache_directory, write_text
 from striate.core.version import VERSION
 from striate.engine.progress import printable
+from striate.engine.world import is_first_to_say, place
 
 INPUT_ERROR, DEFECT, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 1
 
@@ -53,12 +54,13 @@ def run(command: Command, arguments: Sequence[str]) -> int:
         status = command.main(arguments, prog_name="striate", standalone_mode=False)
         sys.stdout.flush()
     except StriateError as error:
-        _say(f"error: {_sentence(error)}")
+        _say_once(f"error: {_sentence(error)}")
         return INPUT_ERROR
     except _UsageError as error:
         return _usage(error)
     except Interrupted as error:
-        _say(_sentence(error))
+        if place().rank == 0:  # all are interrupted together
+            _say(_sentence(error))
         return INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED  # which newer versions of typer give for Ctrl-C by themselves
@@ -72,7 +74,7 @@ def run(command: Command, arguments: Sequence[str]) -> int:
             return INPUT_ERROR
         return _defect(error, arguments, debug=debug)
     if status == INTERRUPTED:
-        _say("interrupted")
+        _say_once("interrupted")
     return status if isinstance(status, int) else 0
 
 
@@ -102,7 +104,7 @@ def _usage(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "striate"
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    _say(f"error: {_sentence(message)}; try '{path} --help'")
+    _say_once(f"error: {_sentence(message)}; try '{path} --help'")
     return INPUT_ERROR
 
 
@@ -136,6 +138,12 @@ def _keep_traceback(text: str, arguments: Sequence[str]) -> Path:
 def _sentence(error: object) -> str:
     """Bring a message to one line."""
     return printable(" ".join(str(error).split())).rstrip(".")
+
+
+def _say_once(text: str) -> None:
+    """Say what every process that torchrun started has to say, in one of them."""
+    if is_first_to_say(text):
+        _say(text)
 
 
 def _say(text: str) -> None:

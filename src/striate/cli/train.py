@@ -13,6 +13,7 @@ from striate.cli.options import with_recipe_options
 from striate.core.errors import RecipeError, RunError
 from striate.core.events import Event
 from striate.core.recipe import Recipe
+from striate.engine.world import place
 
 if TYPE_CHECKING:
     from striate.training import Run
@@ -33,6 +34,9 @@ def train(
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:N or mps; by default: the fastest there is.")
+    ] = None,
+    cache_gb: Annotated[
+        float | None, typer.Option(help="How much decoded images may take on the disk, GB; 0 keeps none.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show warnings only, no progress.")] = False,
@@ -58,10 +62,19 @@ def train(
     with output.progress() as show:
         try:
             run = train_classifier(
-                data, recipe=base, out=out, resume=resume, device=device, on_event=on_event, **recipe_fields
+                data,
+                recipe=base,
+                out=out,
+                resume=resume,
+                device=device,
+                cache_gb=cache_gb,
+                on_event=on_event,
+                **recipe_fields,
             )
         except KeyboardInterrupt:
             raise Interrupted(_how_to_go_on(started)) from None
+    if place().rank:
+        return  # the first process says what came out
     if json:
         parts = {part: evaluation.to_dict() for part, evaluation in run.evaluation.items()}
         output.say_json({"run": str(run.path), "recipe": run.recipe.to_dict(), "evaluation": parts})

@@ -34,6 +34,9 @@ def val(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:N or mps; by default: the fastest there is.")
     ] = None,
+    cache_gb: Annotated[
+        float | None, typer.Option(help="How much decoded images may take on the disk, GB; 0 keeps none.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure a classifier: accuracy with its interval, calibration, and figures per class."""
@@ -44,7 +47,7 @@ def val(
 
     classifier = load(model, device=device)
     with output.progress() as show:
-        source, part, split, notes = _find_images(classifier, model, data, part, show)
+        source, part, split, notes = _find_images(classifier, model, data, part, cache_gb, show)
         for note in notes:
             show(Event("note", {"message": note}))
         evaluation = evaluate(classifier, split, show)
@@ -58,7 +61,12 @@ def val(
 
 
 def _find_images(
-    classifier: Classifier, model: Path, data: str | None, part: str | None, on_event: OnEvent
+    classifier: Classifier,
+    model: Path,
+    data: str | None,
+    part: str | None,
+    cache_gb: float | None,
+    on_event: OnEvent,
 ) -> tuple[str, str | None, Split, list[str]]:
     """Open what is measured on; the data of the training are split as they were for it."""
     from striate.data import open_split
@@ -68,7 +76,7 @@ def _find_images(
     if source is None:
         raise DataError("what this classifier was trained on is not known here; name the data to measure on")
     if trained_on is not None and trained_on in (source, os.path.abspath(source)):
-        known = _part_of_training_data(classifier, trained_on, part, on_event)
+        known = _part_of_training_data(classifier, trained_on, part, cache_gb, on_event)
         if known is not None:
             return source, known[0], known[1], []
         if part != "test":
@@ -76,7 +84,7 @@ def _find_images(
                 f"{source} has changed since the training, and it is not known any more which images were "
                 "trained on; --part test measures its test part, and other data can be named"
             )
-    split, rejected, notes = open_split(source, part, like=classifier, on_event=on_event)
+    split, rejected, notes = open_split(source, part, like=classifier, cache_gb=cache_gb, on_event=on_event)
     return source, part, split, [*notes, *(f"left out {file.name}: {file.reason}" for file in rejected)]
 
 
@@ -92,14 +100,14 @@ def _source_of_training(classifier: Classifier, model: Path) -> str | None:
 
 
 def _part_of_training_data(
-    classifier: Classifier, source: str, part: str | None, on_event: OnEvent
+    classifier: Classifier, source: str, part: str | None, cache_gb: float | None, on_event: OnEvent
 ) -> tuple[str, Split] | None:
     """Give a part as the training split it; nothing where the data are no longer those."""
     from striate.core.recipe import Recipe
     from striate.training import open_for
 
     recipe = Recipe.from_dict(classifier.details.get("recipe", {}))
-    dataset = open_for(recipe, source, on_event)
+    dataset = open_for(recipe, source, on_event, cache_gb=cache_gb)
     if dataset.fingerprint != classifier.details.get("fingerprint"):
         return None
     if part is None:

@@ -7,6 +7,7 @@
     ├── DeviceError      a device or precision that this machine does not have
     ├── LayerError       an input or argument of a kind that a layer or an analysis does not take
     ├── ModelFileError   a model file that is not ours, is damaged, or is newer than this program
+    ├── ProcessError     processes that train together and lost each other, or do not fit each other
     ├── RecipeError      a training choice out of range, or a name that does not exist
     ├── RunError         a run directory that is locked, finished, missing or cannot be written
     ├── ShapeError       sizes that do not fit each other, with the arithmetic
@@ -40,6 +41,10 @@ class LayerError(StriateError):
 
 class ModelFileError(StriateError):
     """Raised when a model file is not ours, is damaged, or is newer than this program."""
+
+
+class ProcessError(StriateError):
+    """Raised when processes that train together have lost each other, or do not fit each other."""
 
 
 class RecipeError(StriateError):

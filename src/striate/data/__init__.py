@@ -6,6 +6,7 @@ Nothing here imports torch, except the device-resident batches and augmentation 
 from __future__ import annotations
 
 from striate.data.broden import Broden, open_broden
+from striate.data.cache import CachedSet, cached_sets, clean_cache
 from striate.data.dataset import Dataset, Rejected, Split
 from striate.data.decoding import decode_image
 from striate.data.folders import image_files
@@ -16,9 +17,12 @@ from striate.data.preparing import prepare_image
 __all__ = [
     "NAMES",
     "Broden",
+    "CachedSet",
     "Dataset",
     "Rejected",
     "Split",
+    "cached_sets",
+    "clean_cache",
     "decode_image",
     "image_files",
     "open_broden",

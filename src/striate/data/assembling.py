@@ -12,6 +12,7 @@ from striate.core.errors import DataError
 from striate.data.dataset import Dataset, Labels, Pixels, Rejected, Split
 from striate.data.listing import class_order, counted
 from striate.data.splitting import hold_out
+from striate.data.stored import Images, StoredImages, as_pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,8 @@ class Collection:
     Args:
         name: the dataset's name.
         source: what can be opened again, or ``None``.
-        images: uint8 of shape (N, C, H, W); its rows are moved in place when it is divided.
+        images: uint8 of shape (N, C, H, W); unless they are on the disk, its rows are moved in place when it
+            is divided.
         labels: index of each image's class in ``classes``, of shape (N,).
         parts: ``train``, ``validation``, ``test`` or ``all`` of each image, of shape (N,).
         classes: names of all classes that occur or may, in order.
@@ -189,20 +191,28 @@ def _blame(rejected: tuple[Rejected, ...]) -> str:
 
 
 def _divide(collection: Collection, labels: Labels, rows: list[Labels]) -> list[Split]:
+    splits = []
+    for part, images in zip(rows, _divide_images(collection.images, rows), strict=True):
+        names = None if collection.names is None else tuple(collection.names[row] for row in part)
+        splits.append(Split(images, labels[part], names))
+    return splits
+
+
+def _divide_images(images: Images, rows: list[Labels]) -> list[Pixels]:
+    if isinstance(images, StoredImages):
+        return [as_pixels(images.pick(part)) for part in rows]
     order = np.concatenate(rows)
-    images = collection.images
     rest = np.setdiff1d(np.arange(len(images), dtype=np.int64), order)
     _permute(images, np.concatenate([order, rest]))
-    splits = []
+    views = []
     start = 0
     for part in rows:
         view = images[start : start + len(part)]
         if isinstance(images, np.memmap):
             view.flags.writeable = False
-        names = None if collection.names is None else tuple(collection.names[row] for row in part)
-        splits.append(Split(view, labels[part], names))
+        views.append(view)
         start += len(part)
-    return splits
+    return views
 
 
 def _permute(images: Pixels, order: Labels) -> None:

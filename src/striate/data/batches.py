@@ -6,6 +6,7 @@ step an epoch is entered, since order and augmentation are derived from (seed, e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,12 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from striate.core.errors import DataError
 from striate.core.seeds import derive
 from striate.data.augmentation import Augmentation
 from striate.data.dataset import Split
+from striate.data.stored import Images, StoredImages, read_rows
+from striate.engine.world import World
 
 RESIDENT_SHARE = 0.4
-"""The share of a device's free memory that images may take to stay there."""
+"""The share of a GPU's free memory that images may take to stay there."""
+
+BLOCK_BYTES = 1 << 26
+"""What is brought to a GPU at once of images that are on the disk."""
 
 
 class Batches:
@@ -36,23 +43,32 @@ class Batches:
         device: where batches are wanted.
         seed: derives the order and the augmentation.
         augmentation: what is done to each batch.
+        world: the processes that share each batch; ``None``: there are no others.
     """
 
     def __init__(
-        self, split: Split, *, batch: int, device: str, seed: int, augmentation: Augmentation
+        self,
+        split: Split,
+        *,
+        batch: int,
+        device: str,
+        seed: int,
+        augmentation: Augmentation,
+        world: World | None = None,
     ) -> None:
         self.batch = min(batch, len(split))
+        self._share = (world or World()).share(self.batch)
         self.steps = len(split) // self.batch
         self.resident = fits(split.images, device)
         self._device = torch.device(device)
-        self._seed = seed
-        self._augmentation = augmentation
+        self.seed = seed
+        self.augmentation = augmentation
         self._count = len(split)
         self._labels = torch.tensor(split.labels, dtype=torch.long, device=self._device)
         draws = torch.rand(self._count, generator=torch.Generator().manual_seed(derive(seed, "mirror")))
         self._mirrored_first = (draws < 0.5).to(self._device)
         self._host = split.images
-        self._images = as_tensor(split.images).to(self._device) if self.resident else None
+        self._images = _on_device(split.images, self._device) if self.resident else None
 
     def epoch(self, epoch: int, *, start: int = 0) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Give the batches of one epoch.
@@ -62,23 +78,69 @@ class Batches:
             start: the first step wanted, in [0, steps].
 
         Yields:
-            Images, N x C x H x W uint8, and labels, N int64, on the device.
+            Images, N x C x H x W uint8, and labels, N int64, on the device: this process's share.
         """
-        generator = torch.Generator().manual_seed(derive(self._seed, "order", epoch))
-        order = torch.randperm(self._count, generator=generator)
+        order = self.order(epoch)
         if self._images is not None:
             order = order.to(self._device)
         chosen = [order[step * self.batch : (step + 1) * self.batch] for step in range(start, self.steps)]
         changes = torch.Generator(self._device)
-        for step, (index, images) in enumerate(zip(chosen, self._gather(chosen), strict=True), start):
-            changes.manual_seed(derive(self._seed, "augmentation", epoch, step))
+        shares = self._gather([index[self._share] for index in chosen])
+        for step, (index, images) in enumerate(zip(chosen, shares, strict=True), start):
+            changes.manual_seed(derive(self.seed, "augmentation", epoch, step))
             here = index.to(self._device)
-            mirrored = self._mirrored_first[here] ^ (epoch % 2 == 1)
-            yield self._augmentation(images, mirrored, changes), self._labels[here]
+            yield self._changed(images, self.mirrored(here, epoch), changes), self._labels[here[self._share]]
+
+    def order(self, epoch: int) -> Tensor:
+        """Give the order in which an epoch goes through the images.
+
+        Args:
+            epoch: its number, from 0.
+
+        Returns:
+            N int64, on the CPU.
+        """
+        generator = torch.Generator().manual_seed(derive(self.seed, "order", epoch))
+        return torch.randperm(self._count, generator=generator)
+
+    def mirrored(self, index: Tensor, epoch: int) -> Tensor:
+        """Say which images an epoch mirrors, where images are mirrored at all.
+
+        Args:
+            index: numbers of images, on the device.
+            epoch: its number, from 0.
+
+        Returns:
+            Booleans of the same shape.
+        """
+        return self._mirrored_first[index] ^ (epoch % 2 == 1)
+
+    def resident_images(self) -> tuple[Tensor, Tensor]:
+        """Give all images and labels where they lie on the device.
+
+        Returns:
+            Images, N x C x H x W uint8, and labels, N int64.
+
+        Raises:
+            DataError: where they are streamed.
+        """
+        if self._images is None:
+            raise DataError("the images are streamed to the device, so they do not lie there")
+        return self._images, self._labels
+
+    def _changed(self, images: Tensor, mirrored: Tensor, changes: torch.Generator) -> Tensor:
+        """Augment a share of a batch as within the whole: chance is drawn for all of it."""
+        if len(images) == len(mirrored):
+            return self.augmentation(images, mirrored, changes)
+        # The others' images need not be fetched, since none of them matters to another.
+        whole = images.new_zeros((len(mirrored), *images.shape[1:]))
+        whole[self._share] = images
+        return self.augmentation(whole, mirrored, changes)[self._share]
 
     def _gather(self, chosen: list[Tensor]) -> Iterator[Tensor]:
         if self._images is not None:
-            yield from (self._images[index] for index in chosen)
+            # Whole images at once: indexing would go through them byte by byte.
+            yield from (self._images.index_select(0, index) for index in chosen)
             return
         # One thread reads the batch after next from the disk while the device computes.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="striate-read") as reader:
@@ -90,39 +152,47 @@ class Batches:
                 yield images.to(self._device, non_blocking=True)
 
     def _read(self, index: Tensor) -> Tensor:
-        # Sorted reads are sequential on the disk; the batch is put back in its own order after.
-        ordered, back = index.sort()
-        rows = torch.from_numpy(np.ascontiguousarray(self._host[ordered.numpy()]))
-        images = torch.empty_like(rows)
-        images[back] = rows
-        return images.pin_memory() if self._device.type == "cuda" else images
+        # From page-locked memory the copy to a GPU runs beside its work.
+        shape = (len(index), *self._host.shape[1:])
+        images = torch.empty(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
+        read_rows(self._host, index.numpy(), images.numpy())
+        return images
 
 
-def fits(images: np.ndarray, device: str) -> bool:
+def fits(images: Images, device: str) -> bool:
     """Say whether images should live on a device for the whole training.
 
     Args:
-        images: N x C x H x W; what is mapped from a file was too large for this machine's memory.
+        images: N x C x H x W; what is on the disk was too large for this machine's memory.
         device: where they are wanted.
 
     Returns:
-        False for a file-mapped array, and where a GPU's free memory is too small.
+        Whether they take at most 0.4 of what a GPU has free; on other devices, whether they are in memory.
     """
-    if isinstance(images, np.memmap):
-        return False
     if torch.device(device).type != "cuda":
-        return True
+        return not isinstance(images, np.memmap | StoredImages)
     free, _ = torch.cuda.mem_get_info(device)
     return images.nbytes <= RESIDENT_SHARE * free
 
 
-def as_tensor(images: np.ndarray) -> Tensor:
+def _on_device(images: Images, device: torch.device) -> Tensor:
+    if not isinstance(images, np.memmap | StoredImages):
+        return as_tensor(images).to(device)
+    there = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    rows = max(1, BLOCK_BYTES // math.prod(images.shape[1:]))
+    for start in range(0, len(images), rows):
+        there[start : start + rows] = as_tensor(images[start : start + rows]).to(device)
+    return there
+
+
+def as_tensor(images: Images) -> Tensor:
     """View an array as a tensor, copying only where torch cannot share it.
 
     Args:
-        images: any array; torch cannot share a read-only one without a warning.
+        images: any array, or images on the disk; torch cannot share a read-only one without a warning.
 
     Returns:
         The tensor, on the CPU.
     """
-    return torch.from_numpy(images if images.flags.writeable else images.copy())
+    array = np.asarray(images)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -10,10 +11,15 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from striate.core.events import OnEvent, ignore
+from striate.data.progress import Progress
+
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
 
 PARTS = ("train", "validation", "test")
+
+_BLOCK_BYTES = 1 << 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +27,8 @@ class Split:
     """One part of a dataset: images and the index of each one's class.
 
     Args:
-        images: uint8 of shape (N, C, H, W); may be a read-only memory map.
+        images: uint8 of shape (N, C, H, W): an array, maybe a read-only memory map; or, where they are too
+            many for the memory, what reads like one (`striate.data.stored.StoredImages`).
         labels: int64 of shape (N,).
         names: where each image came from, for lists and pictures; ``None`` for arrays.
 
@@ -97,13 +104,35 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the content: classes, pixels and labels of every part, not names or paths."""
+        return self.hash_content()
+
+    def hash_content(self, on_event: OnEvent = ignore) -> str:
+        """Compute the fingerprint, which reads all images once, and remember it.
+
+        Args:
+            on_event: told of the progress.
+
+        Returns:
+            The fingerprint.
+        """
+        known = vars(self).get("fingerprint")
+        if known is not None:
+            return str(known)
+        parts = (self.train, self.validation, self.test)
+        total = sum(len(part) for part in parts if part is not None)
+        progress = Progress(on_event, "hashing images", total, "images")
         digest = hashlib.blake2b(repr(self.classes).encode("utf-8", "backslashreplace"), digest_size=16)
-        for part in (self.train, self.validation, self.test):
+        for part in parts:
             if part is None:
                 digest.update(b"absent")
                 continue
             digest.update(repr(part.images.shape).encode())
             digest.update(np.ascontiguousarray(part.labels, dtype="<i8").data)
-            for start in range(0, len(part), 4096):
-                digest.update(np.ascontiguousarray(part.images[start : start + 4096]).data)
+            rows = max(1, _BLOCK_BYTES // math.prod(part.images.shape[1:]))
+            for start in range(0, len(part), rows):
+                block = part.images[start : start + rows]
+                digest.update(np.ascontiguousarray(block).data)
+                progress.advance(len(block))
+        progress.finish()
+        vars(self)["fingerprint"] = digest.hexdigest()
         return digest.hexdigest()

@@ -30,10 +30,11 @@ LAYOUTS = "root/<class>/<image> or root/{train,val,test}/<class>/<image>"
 
 @dataclass(frozen=True)
 class Entry:
-    """A file somewhere under a root: its path's components, and how to open it."""
+    """A file somewhere under a root: its path's components, how to open it, and where it lies by itself."""
 
     parts: tuple[str, ...]
     open: Callable[[], BinaryIO]
+    path: Path | None = None
 
 
 def scan_folder(root: Path) -> Listing:
@@ -49,7 +50,7 @@ def scan_folder(root: Path) -> Listing:
         DataError: where the folder cannot be read or has no images in class folders.
     """
     paths, rejected = walk(root)
-    entries = [Entry(path.relative_to(root).parts, partial(open_binary, path)) for path in paths]
+    entries = [Entry(path.relative_to(root).parts, partial(open_binary, path), path) for path in paths]
     listing = arrange(entries, str(root))
     return Listing(listing.files, (*rejected, *listing.rejected), listing.notes)
 
@@ -232,7 +233,7 @@ def _label(images: Sequence[Entry], depth: int, by_part: bool, notes: list[str])
             loose += 1
         else:
             name = readable("/".join(entry.parts))
-            files.append(LabelledFile(name, readable(inner[0]), part, entry.open))
+            files.append(LabelledFile(name, readable(inner[0]), part, entry.open, entry.path))
     if loose:
         notes.append(f"{counted(loose, 'image')} outside of any class folder left out")
     if strange:

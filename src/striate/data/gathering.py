@@ -1,227 +1,287 @@
-"""Decode the files of a listing in threads, at one size, into one array; broken files are left out."""
+"""Decode the files of a listing into one array, or take from the cache what was decoded before."""
 
 from __future__ import annotations
 
 import math
 import os
-import tempfile
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from striate.core.errors import DataError
-from striate.core.events import OnEvent
-from striate.core.files import cache_directory
+from striate.core.events import Event, OnEvent
+from striate.data.cache import Cache
+from striate.data.choosing import choose_channels, choose_size, mean_colour
 from striate.data.dataset import Pixels, Rejected
 from striate.data.decoding import decode_into_box, measure, quiet_pillow
+from striate.data.entry import CacheFailed, Entry
+from striate.data.facts import Facts, Index, image_checksum
+from striate.data.finishing import finish_images, load_images
 from striate.data.listing import LabelledFile
-from striate.data.pictures import Box, Size, paint_padding
-from striate.data.progress import Progress
+from striate.data.memory import allocate, fits_memory
+from striate.data.recognising import hashed, recognise, stamp_all
+from striate.data.stored import StreamedImages, as_pixels
+from striate.data.wanted import Wanted
+from striate.data.working import SAMPLE, each
 
-SAMPLE = 32
-SECONDS_WORTH_A_THREAD = 0.001
-"""Files that take less are decoded in one thread: several would mostly wait for Python's lock."""
+SMALLEST_SOURCE = 4_000_000
+"""Sources of fewer bytes are decoded sooner than a cache of them is looked after."""
 
-LARGEST_SIDE = 128
-SMALLEST_SIDE = 8
-
-Result = TypeVar("Result")
+Shape = tuple[int, int, int]
 
 
-def decode_files(
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The images of a listing.
+
+    Args:
+        images: uint8 of shape (N, C, H, W).
+        files: the files that they show.
+        rejected: the files that could not be decoded.
+        fill: colour of the padding.
+    """
+
+    images: Pixels
+    files: tuple[LabelledFile, ...]
+    rejected: tuple[Rejected, ...]
+    fill: tuple[int, ...]
+
+
+def gather(
     files: Sequence[LabelledFile],
+    wanted: Wanted,
     *,
-    size: int | Size | None,
-    channels: int | None,
-    fit: str,
-    fill: Sequence[int] | None,
+    source: str,
+    cache: Cache | None,
+    archive: dict[str, Any] | None = None,
     on_event: OnEvent,
-) -> tuple[Pixels, list[LabelledFile], list[Rejected], tuple[int, ...]]:
+) -> Gathered:
     """Decode files into one array, in their order, whatever the order in which threads finish.
+
+    What the cache has of them and is unchanged is not decoded again; what is decoded is kept there.
 
     Args:
         files: what to decode.
-        size: side, or height and width, in pixels; ``None``: as they are where all are alike and at most
-            128, else a square of 128, or of the median shorter side where that is less.
-        channels: 1 or 3; ``None``: 3 where any file has colour.
-        fit: ``pad``, ``crop`` or ``stretch``.
-        fill: colour of the padding; ``None``: the mean colour of the files of the training part.
-        on_event: told of the progress.
+        wanted: what they become.
+        source: path of the folder, table or archive that lists them.
+        cache: of decoded images; ``None``: none.
+        archive: where they are members of one: its stamp under ``stamp``, and what is to be kept of it.
+        on_event: told of the progress, and why nothing is kept where that is so.
 
     Returns:
-        uint8 of shape (N, C, H, W), a memory map where it takes more than a quarter of the memory; the
-        files that its rows show; those that could not be decoded; the colour of the padding.
+        The images, in memory where they take up to a quarter of what is free; else a map of the cache, or
+        where that is not to be, what decodes them whenever they are asked for.
 
     Raises:
         DataError: where no file can be decoded.
     """
-    rejected: list[Rejected] = []
-    order = {file.name: row for row, file in enumerate(files)}
     with quiet_pillow():
-        if size is None or channels is None:
-            files, measures = _measured(files, rejected, on_event)
-            channels = channels or (3 if any(measured[2] == 3 for measured in measures) else 1)
-            size = size or _choose_size(measures)
-        shape = (size, size) if isinstance(size, int) else size
-        images = allocate((len(files), channels, *shape))
-        boxes: list[Box] = []
-        sums = np.zeros((len(files), channels))
-        decoded: list[LabelledFile] = []
-
-        def decode(file: LabelledFile) -> tuple[Pixels, Box]:
-            with file.open() as content:
-                return decode_into_box(content, size=shape, channels=channels, fit=fit)
-
-        for file, result in _each(decode, files, "decoding images", on_event):
-            if isinstance(result, str):
-                rejected.append(Rejected(file.name, result))
-                continue
-            pixels, box = result
-            sums[len(decoded)] = pixels.sum(axis=(1, 2))
-            images[len(decoded)] = pixels
-            boxes.append(box)
-            decoded.append(file)
-    if not decoded:
-        raise DataError(_all_broken(rejected))
-    if fill is None:
-        fill = _mean_colour(decoded, sums, boxes)
-    for row, box in enumerate(boxes):
-        if box[2:] != shape:
-            paint_padding(images[row], box, fill)
-    rejected.sort(key=lambda item: order[item.name])
-    return images[: len(decoded)], decoded, rejected, tuple(fill)
+        if cache is not None:
+            stamps = stamp_all(files, on_event)
+            size = archive["stamp"][0] if archive else int(stamps[:, 0].clip(0).sum())
+        if cache is not None and size >= SMALLEST_SOURCE:
+            entry = cache.entry(source, wanted)
+            try:
+                with entry.locked(on_event):
+                    kept = _Kept(cache, entry, source, archive or {}, stamps)
+                    return _Gathering(files, wanted, kept, on_event).run()
+            except CacheFailed as error:
+                message = f"{error}; going on without, so the next run decodes again"
+                on_event(Event("warning", {"message": message}))
+        return _Gathering(files, wanted, None, on_event).run()
 
 
-def allocate(shape: tuple[int, ...]) -> Pixels:
-    """Make an array of zeros: in memory, or where it would take over a quarter of it, in a file.
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Where decoded images are kept, and what is told of their source."""
 
-    The file lies in the cache directory and has no name, so that nothing is left when the process ends.
-
-    Args:
-        shape: the array's shape.
-
-    Returns:
-        uint8 zeros.
-
-    Raises:
-        DataError: where the file cannot be made.
-    """
-    amount = math.prod(shape)
-    if amount <= _available_memory() / 4:
-        return np.zeros(shape, np.uint8)
-    folder = cache_directory()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            if hasattr(os, "posix_fallocate"):  # or a disk that fills up later would end the process
-                os.posix_fallocate(file.fileno(), 0, amount)
-            return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
-    except OSError as error:
-        raise DataError(
-            f"cannot keep {amount / 1e9:.1f} GB of decoded images in {folder}: {error.strerror or error}; "
-            "give a smaller size, or set STRIATE_CACHE to a larger disk"
-        ) from error
+    cache: Cache
+    entry: Entry
+    source: str
+    archive: dict[str, Any]
+    stamps: npt.NDArray[np.int64]
 
 
-def _available_memory() -> float:
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return float(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 8e9
+class _Gathering:
+    """One gathering: what is known of each file, and which image of the old set it is, if any."""
 
+    def __init__(
+        self, files: Sequence[LabelledFile], wanted: Wanted, kept: _Kept | None, on_event: OnEvent
+    ) -> None:
+        self._files = files
+        self._wanted = wanted
+        self._kept = kept
+        self._on_event = on_event
+        self._facts = Facts.unknown([file.name for file in files])
+        self._origin = np.full(len(files), -1, np.int64)
+        self._old: Index | None = None
 
-def _measured(
-    files: Sequence[LabelledFile], rejected: list[Rejected], on_event: OnEvent
-) -> tuple[list[LabelledFile], list[tuple[int, int, int]]]:
-    def head(file: LabelledFile) -> tuple[int, int, int]:
-        with file.open() as content:
-            return measure(content)
+    def run(self) -> Gathered:
+        if self._kept is not None:
+            self._facts.stamps = self._kept.stamps
+            self._old = self._kept.entry.read()
+        if self._old is not None:
+            self._origin = recognise(self._files, self._facts, self._old.facts, self._on_event)
+        shape = self._choose_shape()
+        if self._kept is not None and self._is_too_large(self._kept, shape):
+            self._kept.entry.clear()
+            self._kept = self._old = None
+        if self._old is None or self._old.shape != shape:
+            self._origin[:] = -1
+        return self._reuse() or self._decode(shape)
 
-    good, measures = [], []
-    for file, result in _each(head, files, "looking at images", on_event):
-        if isinstance(result, str):
-            rejected.append(Rejected(file.name, result))
-        else:
-            good.append(file)
-            measures.append(result)
-    if not good:
-        raise DataError(_all_broken(rejected))
-    return good, measures
+    def _choose_shape(self) -> Shape:
+        """Decide size and channels where they are open, from the heads of as many files as that takes."""
+        wanted, facts = self._wanted, self._facts
 
+        def look(position: int) -> None:
+            try:
+                with self._files[position].open() as content:
+                    facts.measures[position] = measure(content)
+            except (DataError, OSError) as error:
+                self._reject(position, error)
 
-def _choose_size(measures: Sequence[tuple[int, int, int]]) -> Size:
-    sizes = {(height, width) for height, width, _ in measures}
-    if len(sizes) == 1 and max(next(iter(sizes))) <= LARGEST_SIDE:
-        return next(iter(sizes))
-    median = int(np.median([min(height, width) for height, width, _ in measures]))
-    side = max(SMALLEST_SIDE, min(LARGEST_SIDE, median))
-    return side, side
+        unseen = self._unseen()
+        if wanted.size is not None:
+            # One picture with colour decides the channels, and mostly it is the first.
+            for position in unseen[:SAMPLE]:
+                if not self._channels_are_known():
+                    look(position)
+            unseen = [] if self._channels_are_known() else self._unseen()
+        if unseen:
+            each(look, unseen, "looking at images", self._on_event)
+        seen = facts.measures[facts.measures[:, 0] > 0]
+        if not len(seen) and None in (wanted.size, wanted.channels):
+            raise DataError(self._all_broken())
+        channels = wanted.channels or choose_channels(seen)
+        size = wanted.size or choose_size(seen)
+        return channels, *wanted.kept((size, size) if isinstance(size, int) else size)
 
+    def _unseen(self) -> list[int]:
+        known = self._facts.measures[:, 0] > 0
+        return [place for place, reason in enumerate(self._facts.reasons) if not reason and not known[place]]
 
-def _mean_colour(
-    files: Sequence[LabelledFile], sums: np.typing.NDArray[np.float64], boxes: Sequence[Box]
-) -> tuple[int, ...]:
-    rows = [row for row, file in enumerate(files) if file.part in ("train", "all")]
-    rows = rows or list(range(len(files)))
-    area = sum(boxes[row][2] * boxes[row][3] for row in rows)
-    return tuple(round(value / area) for value in sums[rows].sum(axis=0).tolist())
+    def _channels_are_known(self) -> bool:
+        return self._wanted.channels is not None or bool((self._facts.measures[:, 2] == 3).any())
 
+    def _reuse(self) -> Gathered | None:
+        """Take the set that is kept, where all of its images and none but those are wanted."""
+        old, kept, facts = self._old, self._kept, self._facts
+        if old is None or kept is None or (self._origin < 0).any():
+            return None
+        same = np.array_equal(self._origin[facts.good], old.facts.good)
+        if not same or self._fill(old.shape) != old.fill:
+            return None
+        images, damaged = load_images(kept.entry, old, self._on_event)
+        if len(damaged):
+            self._origin[facts.good[damaged]] = -1
+            return None
+        stale = old.facts.keys != facts.keys or (old.facts.stamps != facts.stamps).any()
+        if stale or old.archive != kept.archive:
+            kept.entry.update(replace(old, facts=facts, archive=kept.archive))
+        kept.entry.mark_used()
+        return self._gathered(images, old.fill)
 
-def _each(
-    work: Callable[[LabelledFile], Result], files: Sequence[LabelledFile], what: str, on_event: OnEvent
-) -> Iterator[tuple[LabelledFile, Result | str]]:
-    """Do the work for each file in threads; yield in order the result, or the reason for there being none."""
+    def _decode(self, shape: Shape) -> Gathered:
+        """Decode what is not known, and keep it in the cache, in memory, or not at all."""
+        kept, facts = self._kept, self._facts
+        whole = (len(self._files), *shape)
+        with ExitStack() as stack:
+            images: Pixels | None = None
+            name = ""
+            if kept is not None:
+                name, images = stack.enter_context(kept.entry.begun(whole, self._old))
+            elif fits_memory(math.prod(whole)) or any(file.path is None for file in self._files):
+                images = allocate(whole)
+            self._make_images(images, shape)
+            if not len(facts.good):
+                raise DataError(self._all_broken())
+            fill = self._fill(shape)
+            if images is None:
+                files = [self._files[position] for position in facts.good]
+                stored = StreamedImages(files, shape, fit=self._wanted.fit, fill=fill)
+                return self._gathered(as_pixels(stored), fill)
+            images = finish_images(images, facts, fill, checked=bool(name))
+            if kept is not None and name:
+                index = Index(os.path.abspath(kept.source), name, shape, fill, facts, kept.archive)
+                kept.entry.keep(index, images)
+                images, _ = load_images(kept.entry, index, self._on_event, trusted=True)
+            return self._gathered(images, fill)
 
-    def attempt(file: LabelledFile) -> Result | str:
-        try:
-            return work(file)
-        except DataError as error:
-            return str(error)
-        except OSError as error:
-            return f"the file cannot be read: {error.strerror or error}"
+    def _make_images(self, images: Pixels | None, shape: Shape) -> None:
+        """Copy or decode each file's image; what becomes of it is written into the facts."""
+        facts, kept, fit = self._facts, self._kept, self._wanted.fit
+        if self._old is not None and kept is not None:
+            before = kept.entry.map(self._old)
+            rows = np.cumsum([not reason for reason in self._old.facts.reasons]) - 1
 
-    def attempt_all(block: Sequence[LabelledFile]) -> list[Result | str]:
-        return [attempt(file) for file in block]
+        def make(position: int) -> None:
+            origin = int(self._origin[position])
+            if origin >= 0 and images is not None:
+                if facts.reasons[position]:
+                    return
+                images[position] = before[int(rows[origin])]
+                if image_checksum(images[position]) == facts.checksums[position, 0]:
+                    return
+            try:
+                with self._files[position].open() as file:
+                    content: BinaryIO = file
+                    if kept is not None:
+                        digest, content = hashed(file)
+                        facts.contents[position] = np.frombuffer(digest, np.uint8)
+                    pixels, box = decode_into_box(content, size=shape[1:], channels=shape[0], fit=fit)
+            except (DataError, OSError) as error:
+                self._reject(position, error)
+                return
+            facts.boxes[position] = box
+            facts.sums[position, : shape[0]] = pixels.reshape(shape[0], -1).sum(axis=1, dtype=np.int64)
+            if images is not None:
+                images[position] = pixels
 
-    progress = Progress(on_event, what, len(files), "images")
-    for file, result in _in_order(attempt, files):
-        progress.advance()
-        yield file, result
-    progress.finish()
+        # What is broken already by its head is not tried again.
+        work = [place for place, reason in enumerate(facts.reasons) if not reason or self._origin[place] >= 0]
+        each(make, work, "decoding images", self._on_event)
 
+    def _reject(self, position: int, error: DataError | OSError) -> None:
+        if isinstance(error, DataError):
+            self._facts.reasons[position] = str(error)
+            return
+        self._facts.reasons[position] = f"the file cannot be read: {error.strerror or error}"
+        self._facts.stamps[position] = -1  # the next time it may be readable
+        self._facts.contents[position] = 0
 
-def _in_order(
-    attempt: Callable[[LabelledFile], Result], files: Sequence[LabelledFile]
-) -> Iterator[tuple[LabelledFile, Result]]:
-    start = time.perf_counter()
-    first = files[:SAMPLE]
-    for file in first:
-        yield file, attempt(file)
-    if (time.perf_counter() - start) < SECONDS_WORTH_A_THREAD * len(first):
-        for file in files[SAMPLE:]:
-            yield file, attempt(file)
-        return
-    threads = min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        # A few files ahead: results wait for their turn, and all of them would fill the memory.
-        running = deque(pool.submit(attempt, file) for file in files[SAMPLE : SAMPLE + 4 * threads])
-        for number, file in enumerate(files[SAMPLE:], start=SAMPLE + 4 * threads):
-            yield file, running.popleft().result()
-            if number < len(files):
-                running.append(pool.submit(attempt, files[number]))
+    def _fill(self, shape: Shape) -> tuple[int, ...]:
+        if self._wanted.fill is not None:
+            return self._wanted.fill
+        good = self._facts.good
+        train = good[[self._files[position].part in ("train", "all") for position in good]]
+        return mean_colour(self._facts, train if len(train) else good, shape[0])
 
+    def _is_too_large(self, kept: _Kept, shape: Shape) -> bool:
+        amount = len(self._files) * math.prod(shape)
+        if kept.cache.make_room(amount, kept.entry):
+            return False
+        message = (
+            f"the {len(self._files):,} decoded images take {amount / 1e9:.3g} GB, where the cache may take "
+            f"{kept.cache.most / 1e9:.3g} GB, so they are not kept; a larger cache_gb keeps them"
+        )
+        self._on_event(Event("note", {"message": message}))
+        return True
 
-def _all_broken(rejected: Sequence[Rejected]) -> str:
-    first = rejected[0]
-    return (
-        f"none of the {len(rejected)} image files can be read; the first, {first.name!r}, because "
-        f"{first.reason}"
-    )
+    def _gathered(self, images: Pixels, fill: tuple[int, ...]) -> Gathered:
+        rejected = [
+            Rejected(file.name, reason)
+            for file, reason in zip(self._files, self._facts.reasons, strict=True)
+            if reason
+        ]
+        files = tuple(self._files[position] for position in self._facts.good)
+        return Gathered(images, files, tuple(rejected), tuple(fill))
+
+    def _all_broken(self) -> str:
+        broken = [place for place, reason in enumerate(self._facts.reasons) if reason]
+        name, reason = self._files[broken[0]].name, self._facts.reasons[broken[0]]
+        return f"none of the {len(broken)} image files can be read; the first, {name!r}, because {reason}"

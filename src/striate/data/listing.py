@@ -20,12 +20,14 @@ class LabelledFile:
         label: the name of its class.
         part: ``train``, ``validation``, ``test``, or ``all`` where the source is in one part.
         open: opens its content; may raise OSError.
+        path: where it lies by itself; ``None`` for a member of an archive.
     """
 
     name: str
     label: str
     part: str
     open: Callable[[], BinaryIO]
+    path: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from striate.data.listing import counted
 from striate.data.named import NAMES
 from striate.data.pictures import Size
 from striate.data.refitting import refit
-from striate.data.sources import Wanted, collect, take_rows
+from striate.data.sources import collect, take_rows
 from striate.data.splitting import check_share
+from striate.data.wanted import Wanted
 
 Source: TypeAlias = "str | PathLike[str] | tuple[Any, Any] | Dataset"
 
@@ -56,6 +57,7 @@ def open_dataset(
     fit: str = "pad",
     validation: float | None = None,
     seed: int = 0,
+    cache_gb: float | None = None,
     on_event: OnEvent = ignore,
 ) -> Dataset:
     """Open a source of images as a dataset with a train, a validation and perhaps a test part.
@@ -71,6 +73,8 @@ def open_dataset(
         validation: share of the training part to hold out, in (0, 0.5], where the source has no
             validation part; ``None``: 0.15, but at most 5,000 images.
         seed: what the hold-out follows from.
+        cache_gb: how much the decoded images of files may take on the disk, all together, GB; 0 keeps
+            none; ``None``: 20, but at most a quarter of what is free.
         on_event: told of the progress.
 
     Returns:
@@ -92,7 +96,9 @@ def open_dataset(
     if size is not None and not 1 <= size <= 4096:
         raise DataError(f"a size of {size} pixels is not in [1, 4096]")
     check_share(validation)
-    collection = collect(source, Wanted(size=size, channels=channels, fit=fit), on_event=on_event)
+    collection = collect(
+        source, Wanted(size=size, channels=channels, fit=fit), cache_gb=cache_gb, on_event=on_event
+    )
     if not collection.flip and not (isinstance(source, str) and source in NAMES):
         collection = _noted(
             collection,
@@ -102,7 +108,12 @@ def open_dataset(
 
 
 def open_split(
-    source: Source, part: str | None, *, like: Like, on_event: OnEvent = ignore
+    source: Source,
+    part: str | None,
+    *,
+    like: Like,
+    cache_gb: float | None = None,
+    on_event: OnEvent = ignore,
 ) -> tuple[Split, tuple[Rejected, ...], tuple[str, ...]]:
     """Open one part of a source in the way that a trained model takes images.
 
@@ -111,6 +122,7 @@ def open_split(
         part: ``train``, ``validation`` or ``test``; ``None``: test where there is one, else validation,
             else everything.
         like: the model, or anything that has its classes, size, channels, fit and fill.
+        cache_gb: as for `open_dataset`.
         on_event: told of the progress.
 
     Returns:
@@ -128,12 +140,18 @@ def open_split(
     if part is not None and part not in PARTS:
         raise DataError(unknown_name("part", str(part), PARTS))
     height, width = like.size
-    wanted = Wanted(size=(height, width), channels=like.channels, fit=like.fit, fill=tuple(like.fill))
+    wanted = Wanted(
+        size=(height, width),
+        channels=like.channels,
+        fit=like.fit,
+        fill=tuple(like.fill),
+        choice=part or "measured",
+    )
     if isinstance(source, Dataset):
-        collection = refit(_from_dataset(source, part), **vars(wanted))
+        collection = refit(_from_dataset(source, part), wanted)
     else:
         choose = partial(_choose_part, part=part, source=source)
-        collection = collect(source, wanted, choose=choose, on_event=on_event)
+        collection = collect(source, wanted, choose=choose, cache_gb=cache_gb, on_event=on_event)
     if part is None:
         collection = _noted(collection, f"measured on {_told_part(collection)}")
     return _matched(collection, like.classes)

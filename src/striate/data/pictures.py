@@ -60,6 +60,8 @@ def place(image: Image.Image, size: Size | None, channels: int | None, fit: str)
     elif fit != "stretch":
         raise DataError(f"there is no fit {fit!r}; there are pad, crop and stretch")
     inner = image.resize((box[3], box[2]), Image.Resampling.BICUBIC, box=crop)
+    if box[2:] == (height, width):
+        return _channels_first(inner), box
     pixels = np.zeros((len(inner.getbands()), height, width), np.uint8)
     pixels[:, box[0] : box[0] + box[2], box[1] : box[1] + box[3]] = _channels_first(inner)
     return pixels, box
@@ -84,7 +86,11 @@ def _plain(image: Image.Image, channels: int | None) -> Image.Image:
         raise DataError(f"the image has the colour mode {image.mode}, which is not read")
     if grey and image.mode not in ("L", "1"):
         image = image.convert("RGB")  # not every mode converts to grey at once
-    return image.convert("L" if grey else "RGB")
+    mode = "L" if grey else "RGB"
+    if image.mode != mode:
+        return image.convert(mode)
+    image.load()  # converting would copy it
+    return image
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -9,44 +9,38 @@ from PIL import Image
 
 from striate.data.assembling import Collection, mean_colour
 from striate.data.dataset import Labels, Pixels
-from striate.data.gathering import allocate
-from striate.data.pictures import Size, paint_padding, place
+from striate.data.memory import allocate
+from striate.data.pictures import paint_padding, place
+from striate.data.wanted import Wanted
 
 
-def refit(
-    collection: Collection,
-    *,
-    size: int | Size | None,
-    channels: int | None,
-    fit: str,
-    fill: tuple[int, ...] | None,
-) -> Collection:
+def refit(collection: Collection, wanted: Wanted) -> Collection:
     """Bring images that are decoded already to another size or number of channels.
 
     Args:
         collection: the images.
-        size: side, or height and width; ``None``: as they are.
-        channels: 1 or 3; ``None``: as they are.
-        fit: ``pad``, ``crop`` or ``stretch``.
-        fill: colour of the padding; ``None``: the mean colour of the training images.
+        wanted: what they become; size and channels that it leaves open stay as they are.
 
     Returns:
         The same collection where nothing changes, else a new one.
     """
     images = collection.images
-    shape = (size, size) if isinstance(size, int) else size or images.shape[2:]
-    channels = channels or images.shape[1]
+    size = wanted.size or (images.shape[2], images.shape[3])
+    shape = wanted.kept((size, size) if isinstance(size, int) else size)
+    channels = wanted.channels or images.shape[1]
     if (channels, *shape) == images.shape[1:]:
-        return replace(collection, fit=fit, fill=fill)
+        return replace(collection, fit=wanted.fit, fill=wanted.fill)
+    fill = wanted.fill
     if fill is None:
         rows = np.flatnonzero(np.isin(collection.parts, ("train", "all")))
         fill = _mean_in_channels(images, rows, channels)
     resized = allocate((len(images), channels, *shape))
-    for row, image in enumerate(images):
+    for row in range(len(images)):
+        image = images[row]
         picture = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
-        pixels, box = place(picture, (shape[0], shape[1]), channels, fit)
+        pixels, box = place(picture, shape, channels, wanted.fit)
         resized[row] = paint_padding(pixels, box, fill)
-    return replace(collection, images=resized, fit=fit, fill=fill)
+    return replace(collection, images=resized, fit=wanted.fit, fill=fill)
 
 
 def _mean_in_channels(images: Pixels, rows: Labels, channels: int) -> tuple[int, ...]:

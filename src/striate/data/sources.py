@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,26 +17,20 @@ from striate.core.events import OnEvent
 from striate.data.archives import ARCHIVE_SUFFIXES, unpacked
 from striate.data.arrays import collect_arrays, collect_npz
 from striate.data.assembling import Collection
+from striate.data.cache import Cache, open_cache
 from striate.data.dataset import Labels
 from striate.data.folders import scan_folder
-from striate.data.gathering import decode_files
+from striate.data.gathering import Gathered, gather
 from striate.data.listing import Listing, are_characters, class_order
 from striate.data.named import NAMES, collect_named
-from striate.data.pictures import Size
+from striate.data.recalling import describe_archive, describe_listing, recall_archive
 from striate.data.refitting import refit
+from striate.data.stored import pick_rows
 from striate.data.tables import TABLE_SUFFIXES, scan_table
+from striate.data.wanted import Wanted
 
 PathOrName: TypeAlias = "str | PathLike[str]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the images of a source are to become; see `decode_files` for what ``None`` means."""
-
-    size: int | Size | None = None
-    channels: int | None = None
-    fit: str = "pad"
-    fill: tuple[int, ...] | None = None
+Choose: TypeAlias = Callable[[set[str]], set[str]]
 
 
 def everything(there: set[str]) -> set[str]:
@@ -56,7 +49,8 @@ def collect(
     source: PathOrName | tuple[Any, Any],
     wanted: Wanted,
     *,
-    choose: Callable[[set[str]], set[str]] = everything,
+    choose: Choose = everything,
+    cache_gb: float | None = None,
     on_event: OnEvent,
 ) -> Collection:
     """Read a source, decoding only the parts that are chosen.
@@ -64,7 +58,8 @@ def collect(
     Args:
         source: a name, a path, or a pair (images, labels).
         wanted: what the images are to become.
-        choose: given the parts that the source has, gives those to read.
+        choose: given the parts that the source has, gives those to read; ``wanted.choice`` names it.
+        cache_gb: how much decoded images may take on the disk; see `open_cache`.
         on_event: told of the progress.
 
     Returns:
@@ -73,17 +68,31 @@ def collect(
     Raises:
         DataError: where the source cannot be used.
     """
+    cache = open_cache(cache_gb)
     if not isinstance(source, str | PathLike):
-        return _refitted(take_parts(collect_arrays(*_pair(source)), choose), wanted)
-    with _opened(source, on_event) as opened:
-        if isinstance(opened, Collection):
-            return _refitted(take_parts(opened, choose), wanted)
-        chosen = choose({file.part for file in opened.files})
-        files = tuple(file for file in opened.files if file.part in chosen)
-        return _decoded(replace(opened, files=files), source, wanted, on_event)
+        return refit(take_parts(collect_arrays(*_pair(source)), choose), wanted)
+    if isinstance(source, str) and source in NAMES:
+        return refit(take_parts(collect_named(source, on_event=on_event), choose), wanted)
+    path = Path(source)
+    name = path.name.lower()
+    if os.path.isdir(path):
+        return _decoded(scan_folder(path), path, wanted, choose=choose, cache=cache, on_event=on_event)
+    if not os.path.isfile(path):
+        raise DataError(_missing(str(source)))
+    if name.endswith(ARCHIVE_SUFFIXES):
+        return _of_archive(path, wanted, choose=choose, cache=cache, on_event=on_event)
+    if name.endswith(TABLE_SUFFIXES):
+        return _decoded(scan_table(path), path, wanted, choose=choose, cache=cache, on_event=on_event)
+    if path.suffix.lower() == ".npz":
+        opened = replace(collect_npz(path), source=os.path.abspath(path))
+        return refit(take_parts(opened, choose), wanted)
+    raise DataError(
+        f"{str(source)!r} is no source of images; a folder, {', '.join(ARCHIVE_SUFFIXES)}, "
+        f"{', '.join(TABLE_SUFFIXES)} or .npz is"
+    )
 
 
-def take_parts(collection: Collection, choose: Callable[[set[str]], set[str]]) -> Collection:
+def take_parts(collection: Collection, choose: Choose) -> Collection:
     """Give the images of some parts.
 
     Args:
@@ -111,7 +120,7 @@ def take_rows(collection: Collection, rows: Labels) -> Collection:
         return collection
     return replace(
         collection,
-        images=collection.images[rows],
+        images=pick_rows(collection.images, rows),
         labels=collection.labels[rows],
         parts=collection.parts[rows],
         names=collection.names and tuple(collection.names[row] for row in rows),
@@ -126,72 +135,71 @@ def _pair(source: Any) -> tuple[Any, Any]:
     )
 
 
-def _refitted(collection: Collection, wanted: Wanted) -> Collection:
-    return refit(collection, size=wanted.size, channels=wanted.channels, fit=wanted.fit, fill=wanted.fill)
-
-
-@contextmanager
-def _opened(source: PathOrName, on_event: OnEvent) -> Iterator[Listing | Collection]:
-    """Find out what a name or path is; what was unpacked lies there until the block ends."""
-    if isinstance(source, str) and source in NAMES:
-        yield collect_named(source, on_event=on_event)
-        return
-    path = Path(source)
-    if os.path.isdir(path):
-        yield scan_folder(path)
-    elif not os.path.isfile(path):
-        raise DataError(_missing(str(source)))
-    elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
-        with unpacked(path, on_event=on_event) as listing:
-            yield listing
-    elif path.name.lower().endswith(TABLE_SUFFIXES):
-        yield scan_table(path)
-    elif path.suffix.lower() == ".npz":
-        yield replace(collect_npz(path), source=os.path.abspath(path))
-    else:
-        raise DataError(
-            f"{str(source)!r} is no source of images; a folder, {', '.join(ARCHIVE_SUFFIXES)}, "
-            f"{', '.join(TABLE_SUFFIXES)} or .npz is"
-        )
-
-
 def _missing(source: str) -> str:
     nearest = difflib.get_close_matches(source, NAMES, n=1, cutoff=0.6)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
     return f"there is no file or folder {source!r}{hint} (named sets: {', '.join(NAMES)})"
 
 
-def _decoded(listing: Listing, source: PathOrName, wanted: Wanted, on_event: OnEvent) -> Collection:
+def _of_archive(
+    path: Path, wanted: Wanted, *, choose: Choose, cache: Cache | None, on_event: OnEvent
+) -> Collection:
+    """Take the images of an archive from the cache, or unpack and decode it."""
+    archive = describe_archive(path)
+    if cache is not None:
+        recalled = recall_archive(str(path), wanted, archive, cache=cache, on_event=on_event)
+        if recalled is not None:
+            return _collected(*recalled, path, wanted.fit)
+    with unpacked(path, on_event=on_event) as listing:
+        return _decoded(listing, path, wanted, choose=choose, cache=cache, archive=archive, on_event=on_event)
+
+
+def _decoded(
+    listing: Listing,
+    source: Path,
+    wanted: Wanted,
+    *,
+    choose: Choose,
+    cache: Cache | None,
+    archive: dict[str, Any] | None = None,
+    on_event: OnEvent,
+) -> Collection:
+    chosen = choose({file.part for file in listing.files})
+    listing = replace(listing, files=tuple(file for file in listing.files if file.part in chosen))
     if not listing.files:
         first = f": {listing.rejected[0].name!r}, {listing.rejected[0].reason}" if listing.rejected else ""
         raise DataError(f"{source} has no images{first}")
-    images, files, rejected, fill = decode_files(
+    gathered = gather(
         listing.files,
-        size=wanted.size,
-        channels=wanted.channels,
-        fit=wanted.fit,
-        fill=wanted.fill,
+        wanted,
+        source=str(source),
+        cache=cache,
+        archive=None if archive is None else describe_listing(archive, listing),
         on_event=on_event,
     )
+    return _collected(listing, gathered, source, wanted.fit)
+
+
+def _collected(listing: Listing, gathered: Gathered, source: Path, fit: str) -> Collection:
     classes = class_order(file.label for file in listing.files)
     position = {label: index for index, label in enumerate(classes)}
     return Collection(
         name=_name(source),
         source=os.path.abspath(source),
-        images=images,
-        labels=np.array([position[file.label] for file in files], np.int64),
-        parts=np.array([file.part for file in files]),
+        images=gathered.images,
+        labels=np.array([position[file.label] for file in gathered.files], np.int64),
+        parts=np.array([file.part for file in gathered.files]),
         classes=classes,
-        names=tuple(file.name for file in files),
-        rejected=(*listing.rejected, *rejected),
+        names=tuple(file.name for file in gathered.files),
+        rejected=(*listing.rejected, *gathered.rejected),
         notes=listing.notes,
         flip=not are_characters(classes),
-        fit=wanted.fit,
-        fill=fill,
+        fit=fit,
+        fill=gathered.fill,
     )
 
 
-def _name(source: PathOrName) -> str:
+def _name(source: Path) -> str:
     name = Path(os.path.abspath(source)).name
     for suffix in (*ARCHIVE_SUFFIXES, *TABLE_SUFFIXES):
         if name.lower().endswith(suffix):

@@ -56,8 +56,9 @@ def scan_table(path: Path) -> Listing:
         if reason:
             rejected.append(Rejected(readable(name), reason))
         else:
-            opener = partial(open_binary, path.parent / name)
-            files.append(LabelledFile(readable(name), readable(label), part, opener))
+            place = path.parent / name
+            opener = partial(open_binary, place)
+            files.append(LabelledFile(readable(name), readable(label), part, opener, place))
     if not files:
         first = f"; the first, {rejected[0].name!r}: {rejected[0].reason}" if rejected else ""
         raise DataError(f"none of the {counted(len(rejected), 'row')} of {path} names an image to use{first}")

@@ -8,6 +8,12 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
+def ignore_termination() -> None:
+    """Let SIGTERM change nothing from now on, for a process that is about to end with something to say."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 class Interrupts:
     """Within its block, the first SIGINT or SIGTERM only sets `requested`; a second one interrupts at once.
 

@@ -10,14 +10,17 @@ from striate.models.mnist_convnet import mnist_convnet
 from striate.models.plain import plain20, plain32, plain44, plain56, plain110
 from striate.models.preactresnet import preactresnet18
 from striate.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
+from striate.models.sprint import KeepsNorms, Sprint, sprint, sprint_dense
 from striate.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from striate.models.wide_resnet import wide_resnet16_4, wide_resnet28_10, wide_resnet50_2
 
 __all__ = [
     "CATALOGUE",
     "Compact",
+    "KeepsNorms",
     "LearnsFirstLayer",
     "ResNet",
+    "Sprint",
     "alexnet",
     "alexnet_2012",
     "build",
@@ -43,6 +46,8 @@ __all__ = [
     "resnet101",
     "resnet110",
     "resnet152",
+    "sprint",
+    "sprint_dense",
     "vgg11",
     "vgg11_bn",
     "vgg13",

@@ -17,6 +17,7 @@ from striate.models.mnist_convnet import mnist_convnet
 from striate.models.plain import plain20, plain32, plain44, plain56, plain110
 from striate.models.preactresnet import preactresnet18
 from striate.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
+from striate.models.sprint import sprint, sprint_dense
 from striate.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from striate.models.wide_resnet import wide_resnet16_4, wide_resnet28_10, wide_resnet50_2
 
@@ -45,6 +46,8 @@ CATALOGUE: dict[str, Callable[..., nn.Module]] = {
     "resnet44": resnet44,
     "resnet50": resnet50,
     "resnet56": resnet56,
+    "sprint": sprint,
+    "sprint-dense": sprint_dense,
     "vgg11": vgg11,
     "vgg11-bn": vgg11_bn,
     "vgg13": vgg13,

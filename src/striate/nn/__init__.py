@@ -11,7 +11,7 @@ from striate.nn.pictures import filter_picture, make_visible
 from striate.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, L2Pool, MaxPool, MinPool
 from striate.nn.residual import PreActivationBlock, Residual, ResidualBlock
 from striate.nn.sliding import dense_as_conv
-from striate.nn.warps import mirror, shift
+from striate.nn.warps import gather_warped, mirror, shift
 from striate.nn.whitening import patches_in, whitening_filters
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "filter_picture",
     "find_filter",
     "gabor",
+    "gather_warped",
     "make_visible",
     "mirror",
     "patches_in",

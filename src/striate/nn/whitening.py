@@ -32,7 +32,7 @@ def whitening_filters(images: Tensor, *, kernel: int, stride: int = 1, epsilon: 
     channels = images.shape[1]
     length = channels * kernel * kernel
     count = patches_in(images.shape[2], images.shape[3], kernel=kernel, stride=stride)
-    covariance = torch.zeros(length, length, dtype=torch.float64)
+    covariance = torch.zeros(length, length, dtype=torch.float64, device=images.device)
     for part in torch.split(images, max(1, MOST_VALUES // (count * length))):
         patches = part.unfold(2, kernel, stride).unfold(3, kernel, stride)  # N, C, rows, columns, k, k
         flat = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, length).double()

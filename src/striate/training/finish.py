@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -12,6 +12,8 @@ from striate.classifier import Classifier
 from striate.core.events import Event, OnEvent
 from striate.core.files import atomic_path, write_text
 from striate.data import Dataset, Split
+from striate.engine.timings import Timings
+from striate.engine.world import World
 from striate.metrics import Evaluation, evaluate_logits, fit_temperature
 from striate.plots import confusion_matrix, prediction_sheet, training_curves
 from striate.training.records import writing
@@ -23,7 +25,15 @@ SHEET_IMAGES = 40
 
 
 def finish(
-    run: Run, classifier: Classifier, *, dataset: Dataset, state: State, on_event: OnEvent
+    run: Run,
+    classifier: Classifier,
+    *,
+    dataset: Dataset,
+    state: State,
+    on_event: OnEvent,
+    world: World,
+    timings: Timings,
+    logits: Callable[[Split], torch.Tensor] | None = None,
 ) -> dict[str, Evaluation]:
     """Calibrate the best network, measure it once on the test part, and write what a run ends with.
 
@@ -33,34 +43,53 @@ def finish(
         dataset: validation calibrates; test, where there is one, is read here and nowhere else.
         state: whose best weights the classifier is given.
         on_event: is told what was saved.
+        world: whose processes compute together; its writer writes.
+        timings: is told how long it took to ``test``: to have the logits of the part that is reported.
+        logits: computes those of a part as the classifier does, on the CPU; ``None``: the classifier does.
 
     Returns:
         The evaluations by part.
     """
-    with writing(run.path):
-        classifier.save(run.path / "last.safetensors")
+
+    def logits_of(split: Split) -> torch.Tensor:
+        if logits is not None:
+            return logits(split)
+        return world.in_shares(len(split), lambda rows: classifier.logits(split.images[rows]))
+
+    world.by_writer(lambda: _save(run, classifier, "last"))
     classifier.network.load_state_dict(state.best)
-    validation_logits = classifier.logits(dataset.validation.images)
+    validation_logits = logits_of(dataset.validation)
     validation_labels = torch.as_tensor(dataset.validation.labels)
     classifier.temperature = fit_temperature(validation_logits, validation_labels)
     evaluations = {"validation": _evaluate(classifier, validation_logits, dataset.validation)}
-    shown, logits = dataset.validation, validation_logits
+    shown, shown_logits = dataset.validation, validation_logits
     if dataset.test is not None and len(dataset.test):
-        shown, logits = dataset.test, classifier.logits(dataset.test.images)
-        evaluations["test"] = _evaluate(classifier, logits, shown)
+        shown = dataset.test
+        with timings.of("test"):
+            shown_logits = logits_of(shown)
+        evaluations["test"] = _evaluate(classifier, shown_logits, shown)
     classifier.details["accuracy"] = {
         part: {"value": found.accuracy, "interval": list(found.interval), "images": found.images}
         for part, found in evaluations.items()
     }
-    with writing(run.path):
-        classifier.save(run.path / "model.safetensors")
-        _draw(run, classifier, shown=shown, logits=logits, state=state, evaluations=evaluations)
-        # Last: a run that has it is finished.
-        text = json.dumps({part: found.to_dict() for part, found in evaluations.items()}, indent=1)
-        write_text(run.path / "evaluation.json", text)
+
+    def write() -> None:
+        _save(run, classifier, "model")
+        with writing(run.path):
+            _draw(run, classifier, shown=shown, logits=shown_logits, state=state, evaluations=evaluations)
+            # Last: a run that has it is finished.
+            text = json.dumps({part: found.to_dict() for part, found in evaluations.items()}, indent=1)
+            write_text(run.path / "evaluation.json", text)
+
+    world.by_writer(write)
     for name in ("model.safetensors", "curves.png", "confusion.png", "predictions.png"):
         on_event(Event("saved", {"path": str(run.path / name)}))
     return evaluations
+
+
+def _save(run: Run, classifier: Classifier, name: str) -> None:
+    with writing(run.path):
+        classifier.save(run.path / f"{name}.safetensors")
 
 
 def _evaluate(classifier: Classifier, logits: torch.Tensor, split: Split) -> Evaluation:

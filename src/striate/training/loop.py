@@ -22,12 +22,15 @@ from striate.core.seeds import derive
 from striate.data import Split
 from striate.data.batches import Batches
 from striate.engine.budgets import Budget, TimeBudget
+from striate.engine.gradients import SummedGradients
 from striate.engine.interrupts import Interrupts
 from striate.engine.optimizers import set_rates
 from striate.engine.randomness import seed_generators
 from striate.engine.schedules import rate_factor
+from striate.engine.world import World
+from striate.models import KeepsNorms
 from striate.training.run import Row
-from striate.training.state import State
+from striate.training.state import State, learned
 
 CHECKPOINT_SECONDS = 15.0
 STEP_EVENT_SECONDS = 0.1
@@ -52,6 +55,8 @@ class Loop:
         state: where it starts, and where it stands.
         save: writes a checkpoint.
         on_event: is given every step, epoch and note.
+        world: the processes that train together. All decide by the same figures, those of the writer's clock
+            among them, so that all take the same steps.
     """
 
     classifier: Classifier
@@ -61,16 +66,29 @@ class Loop:
     recipe: Recipe
     budget: Budget
     state: State
-    save: Callable[[], None]
+    save: Callable[[], object]
     on_event: OnEvent
+    world: World = field(default_factory=World)
+    _gradients: SummedGradients = field(init=False)
+    _interrupts: Interrupts = field(init=False, default_factory=Interrupts)
     _step_seconds: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MEASURED_STEPS))
     _waiting: deque[tuple[Tensor, Tensor, int]] = field(init=False, default_factory=deque)
     _validations: list[float] = field(init=False, default_factory=list)
+    _unsaid: list[float] = field(init=False, default_factory=lambda: [0.0, 0.0, 0.0])
+    _elapsed: float = field(init=False, default=0.0)
+    _seconds_a_step: float = field(init=False, default=0.0)
+    _must_save: bool = field(init=False, default=False)
+    _must_stop: bool = field(init=False, default=False)
     _last_loss: float = field(init=False, default=math.nan)
     _speed: float = field(init=False, default=0.0)
     _started_at: float = field(init=False, default=0.0)
     _saved_at: float = field(init=False, default=0.0)
     _told_at: float = field(init=False, default=0.0)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has come to one of the processes, and all know it."""
+        return self._must_stop
 
     def run(self) -> None:
         """Train until the budget is spent or the target is reached.
@@ -81,36 +99,44 @@ class Loop:
         """
         self._saved_at = self._told_at = time.perf_counter()
         self._started_at = time.perf_counter() - self.state.elapsed
+        self._gradients = SummedGradients(self.classifier.network.parameters(), self.world)
         if isinstance(self.budget, TimeBudget):
             self.budget.reserve = self.state.reserve
-        with Interrupts() as interrupts:
+        with self._interrupts:
+            self._agree(0)
             while not self.state.trained:
-                self._train_epoch(interrupts)
+                self._train_epoch()
                 spent = self._is_spent()
-                if self.state.seen and (spent or self._may_validate()):
+                due = self._is_due(self.state.epoch) and self._may_validate()
+                if self.state.seen and (spent or due):
                     self._validate()
                 self.state.epoch, self.state.epoch_step = self.state.epoch + 1, 0
                 self.state.trained = self.state.trained or spent
             self._save()
-            if interrupts.requested:
+            self._agree(0)
+            if self._must_stop:
                 raise KeyboardInterrupt
 
-    def _train_epoch(self, interrupts: Interrupts) -> None:
+    def _train_epoch(self) -> None:
         start, seen = time.perf_counter(), self.state.seen
         with closing(self._epoch_batches()) as batches:
             while self.state.epoch_step < self.batches.steps and not self._is_spent():
                 began = time.perf_counter()
                 self._step(*next(batches))
+                # A GPU's figures are read one step late, so that it never waits for this process.
+                late = 0 if self.classifier.policy.device == "cpu" else 1
+                self._read(late)
                 self._step_seconds.append(time.perf_counter() - began)
+                self._agree(late)
                 if len(self._step_seconds) == FIRST_STEPS:
                     self._expect()
                 self._tell_step()
-                if interrupts.requested:
+                if self._must_stop:
                     self._save()
                     raise KeyboardInterrupt
-                if time.perf_counter() - self._saved_at > CHECKPOINT_SECONDS:
+                if self._must_save:
                     self._save()
-        self._account(0)
+        self._agree(0)
         self._speed = (self.state.seen - seen) / (time.perf_counter() - start)
 
     def _epoch_batches(self) -> Generator[tuple[Tensor, Tensor], None, None]:
@@ -119,10 +145,10 @@ class Loop:
     def _step(self, images: Tensor, labels: Tensor) -> None:
         policy = self.classifier.policy
         # Dropout and the like draw from the global generator: seeded by step, they resume exactly.
-        seed_generators(derive(self.recipe.seed, "step", self.state.step), policy.device)
+        seed_generators(derive(self.recipe.seed, "step", self.state.step, *self.world.stream), policy.device)
         self.classifier.train()
         # A step's rate is the schedule's in the step's middle, so that neither end is a step of rate 0.
-        middle = self._elapsed() + self._seconds_a_step() / 2
+        middle = self._elapsed + self._seconds_a_step / 2
         share = self.budget.share(step=self.state.step + 0.5, elapsed=middle)
         factor = rate_factor(share, schedule=self.recipe.schedule, warmup=self.recipe.warmup)
         set_rates(self.optimizers, factor)
@@ -132,29 +158,49 @@ class Loop:
             logits = self.classifier(pixels).float()
         assert self.recipe.label_smoothing is not None
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
+        # The processes' shares of the batch need not be of one size; their gradients add up to the batch's.
+        (loss * (len(labels) / self.batches.batch)).backward()  # type: ignore[no-untyped-call]
+        self._gradients.collect()
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        if isinstance(self.classifier.network, KeepsNorms):
+            self.classifier.network.keep_norms()
         # What is told is the loss without smoothing, so that training and validation compare.
         plain = F.cross_entropy(logits.detach(), labels)
         right = (logits.detach().argmax(dim=1) == labels).sum()
         self._waiting.append((plain, right, len(labels)))
         self.state.step += 1
         self.state.epoch_step += 1
-        # A GPU's figures are read one step late, so that it never waits for this process.
-        self._account(0 if policy.device == "cpu" else 1)
 
-    def _account(self, left: int) -> None:
+    def _read(self, left: int) -> None:
+        """Read the figures of this process's steps, but for the latest ones."""
         while len(self._waiting) > left:
-            loss_tensor, right, count = self._waiting.popleft()
-            loss = loss_tensor.item()
-            if not math.isfinite(loss):
-                raise TrainingError(self._not_finite("loss", loss))
-            self.state.loss_sum += loss * count
-            self.state.right += int(right.item())
-            self.state.seen += count
-            self._last_loss = loss
+            loss, right, count = self._waiting.popleft()
+            if count:
+                new = (loss.item() * count, right.item(), count)
+                self._unsaid = [old + more for old, more in zip(self._unsaid, new, strict=True)]
+
+    def _agree(self, left: int) -> None:
+        """Bring all processes to the same figures of the steps so far, and to the writer's clock."""
+        self._read(left)
+        now = time.perf_counter()
+        seconds = median(self._step_seconds) if self._step_seconds else 0.0
+        clock = (now - self._started_at, seconds, now - self._saved_at)
+        said = self.world.sum(
+            [*self._unsaid, self._interrupts.requested, *(each * self.world.is_writer for each in clock)]
+        )
+        loss_sum, right, seen, interrupted, self._elapsed, self._seconds_a_step, unsaved = said
+        self._unsaid = [0.0, 0.0, 0.0]
+        self._must_stop, self._must_save = interrupted > 0, unsaved > CHECKPOINT_SECONDS
+        if not seen:
+            return
+        if not math.isfinite(loss_sum):
+            raise TrainingError(self._not_finite("loss", loss_sum))
+        self.state.loss_sum += loss_sum
+        self.state.right += round(right)
+        self.state.seen += round(seen)
+        self._last_loss = loss_sum / seen
 
     def _not_finite(self, what: str, value: float) -> str:
         where = f"step {self.state.step} (epoch {self.state.epoch + 1}, learning rate {self.state.rate:.3g})"
@@ -165,7 +211,8 @@ class Loop:
 
     def _validate(self) -> None:
         began = time.perf_counter()
-        logits = self.classifier.logits(self.validation.images)
+        images = self.validation.images
+        logits = self.world.in_shares(len(images), lambda rows: self.classifier.logits(images[rows]))
         labels = torch.as_tensor(self.validation.labels)
         loss = F.cross_entropy(logits, labels).item()
         if not math.isfinite(loss):
@@ -173,20 +220,21 @@ class Loop:
         accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
         self._validations.append(time.perf_counter() - began)
         self._reserve(median(self._validations))
+        self._agree(0)
         self._record(loss, accuracy)
 
     def _reserve(self, seconds: float) -> None:
-        self.state.reserve = seconds
+        self.state.reserve = self.world.told(seconds)
         if isinstance(self.budget, TimeBudget):
-            self.budget.reserve = seconds
+            self.budget.reserve = self.state.reserve
 
     def _record(self, loss: float, accuracy: float) -> None:
         state = self.state
         row: Row = {
             "epoch": state.epoch + 1,
             "step": state.step,
-            "seconds": round(self._elapsed(), 3),
-            "share": round(self.budget.share(step=state.step, elapsed=self._elapsed()), 5),
+            "seconds": round(self._elapsed, 3),
+            "share": round(self.budget.share(step=state.step, elapsed=self._elapsed), 5),
             "learning_rate": state.rate,
             "train_loss": state.loss_sum / max(state.seen, 1),
             "train_accuracy": state.right / max(state.seen, 1),
@@ -197,9 +245,7 @@ class Loop:
         state.rows.append(row)
         if self._is_best(row):
             state.best_epoch = len(state.rows)
-            state.best = {
-                name: tensor.detach().clone() for name, tensor in self.classifier.network.state_dict().items()
-            }
+            state.best = self._best_tensors()
         state.loss_sum, state.right, state.seen = 0.0, 0, 0
         target = self.recipe.target
         self.on_event(Event("epoch", row))
@@ -207,6 +253,10 @@ class Loop:
             state.trained = True
             message = f"validation accuracy {accuracy:.4f} is at the target of {target}; stopping"
             self.on_event(Event("note", {"message": message}))
+
+    def _best_tensors(self) -> dict[str, Tensor]:
+        network = self.classifier.network.state_dict()
+        return {name: tensor.detach().clone() for name, tensor in network.items()}
 
     def _is_best(self, row: Row) -> bool:
         if not self.state.best_epoch:
@@ -226,8 +276,10 @@ class Loop:
         self.classifier.logits(sample)
         began = time.perf_counter()
         self.classifier.logits(sample)
-        self._reserve((time.perf_counter() - began) * len(self.validation) / len(sample))
-        speed = self.batches.batch / self._seconds_a_step()
+        each = math.ceil(len(self.validation) / self.world.size)
+        self._reserve((time.perf_counter() - began) * each / len(sample))
+        self._agree(0)
+        speed = self.batches.batch / self._seconds_a_step
         epochs = self.budget.seconds * speed / (self.batches.steps * self.batches.batch)
         minutes = self.budget.seconds / 60
         message = f"{speed:,.0f} images/s: about {epochs:.1f} epochs in {minutes:g} minutes"
@@ -238,7 +290,7 @@ class Loop:
         if now - self._told_at < STEP_EVENT_SECONDS:
             return
         self._told_at = now
-        step, elapsed, seconds = self.state.step, self._elapsed(), self._seconds_a_step()
+        step, elapsed, seconds = self.state.step, self._elapsed, self._seconds_a_step
         figures = {
             "step": step,
             "epoch": self.state.epoch + 1,
@@ -250,32 +302,24 @@ class Loop:
         self.on_event(Event("step", figures))
 
     def _save(self) -> None:
-        self._account(0)
+        self._agree(0)
+        tensors = learned(self.classifier.network, self.optimizers)
+        self.world.check_alike(tensors)
         # The last step's loss was a number, but what its gradient made of the network may not be.
-        tensors = [*self.classifier.network.state_dict().values()]
-        tensors += [
-            value
-            for optimizer in self.optimizers
-            for each in optimizer.state.values()
-            for value in each.values()
-        ]
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors if isinstance(tensor, Tensor)):
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
             raise TrainingError(self._not_finite("weights", math.nan))
-        self.state.elapsed = self._elapsed()
+        self.state.elapsed = self._elapsed
         self.save()
         self._saved_at = time.perf_counter()
 
     def _is_spent(self) -> bool:
         # One step is taken whatever the budget, so that there is something to measure.
         return self.state.step > 0 and self.budget.is_spent(
-            step=self.state.step, elapsed=self._elapsed(), step_seconds=self._seconds_a_step()
+            step=self.state.step, elapsed=self._elapsed, step_seconds=self._seconds_a_step
         )
 
+    def _is_due(self, epoch: int) -> bool:
+        return (epoch + 1) % self.recipe.validate_every == 0
+
     def _may_validate(self) -> bool:
-        return self.budget.may_validate(elapsed=self._elapsed(), step_seconds=self._seconds_a_step())
-
-    def _elapsed(self) -> float:
-        return time.perf_counter() - self._started_at
-
-    def _seconds_a_step(self) -> float:
-        return median(self._step_seconds) if self._step_seconds else 0.0
+        return self.budget.may_validate(elapsed=self._elapsed, step_seconds=self._seconds_a_step)

@@ -4,34 +4,50 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from striate.classifier import Classifier
-from striate.core.errors import TrainingError
-from striate.core.events import Event, OnEvent
+from striate.core.errors import ProcessError, TrainingError
+from striate.core.events import Event, OnEvent, ignore
 from striate.core.recipe import Recipe
 from striate.core.version import VERSION
 from striate.data import Dataset
 from striate.data.augmentation import Augmentation
 from striate.data.batches import Batches
 from striate.engine.budgets import Budget, StepBudget, TimeBudget
+from striate.engine.interrupts import ignore_termination
 from striate.engine.memory import keep_freed_memory
 from striate.engine.optimizers import make_optimizers
+from striate.engine.synchronised_norm import synchronise_norms
+from striate.engine.timings import Timings
+from striate.engine.world import World
+from striate.training.device_loop import DeviceLoop
 from striate.training.finish import finish, write_rejected
 from striate.training.loop import Loop
+from striate.training.program import Program
 from striate.training.records import append_row, logged, write_rows, writing
+from striate.training.reusing import keep, program_of
 from striate.training.run import Run
 from striate.training.state import State, read_checkpoint, restore, save_checkpoint
 
 
-def computed_by() -> dict[str, str | int]:
+def computed_by(world: World) -> dict[str, str | int]:
     """Give what the bits of a result depend on besides the recipe and the data.
 
+    Args:
+        world: the processes that train together.
+
     Returns:
-        Versions and the number of threads.
+        Versions and the numbers of threads and processes.
     """
-    return {"striate": VERSION, "torch": str(torch.__version__), "threads": torch.get_num_threads()}
+    return {
+        "striate": VERSION,
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+        "processes": world.size,
+    }
 
 
 @dataclass
@@ -47,6 +63,8 @@ class Session:
         batches: of the training part.
         state: where the training stands.
         on_event: is given every event.
+        world: the processes that train together, each with a session of its own.
+        timings: how long the parts of the work took.
     """
 
     run: Run
@@ -57,10 +75,20 @@ class Session:
     batches: Batches
     state: State
     on_event: OnEvent
+    world: World
+    timings: Timings
 
     @classmethod
     def new(
-        cls, run: Run, dataset: Dataset, recipe: Recipe, classifier: Classifier, on_event: OnEvent
+        cls,
+        run: Run,
+        dataset: Dataset,
+        recipe: Recipe,
+        classifier: Classifier,
+        *,
+        on_event: OnEvent,
+        world: World,
+        timings: Timings | None = None,
     ) -> Session:
         """Build all parts as the recipe says, at the start of a training.
 
@@ -69,22 +97,30 @@ class Session:
             dataset: what is trained on.
             recipe: with everything decided.
             classifier: untrained.
-            on_event: is given every event.
+            on_event: is given every event, where this process is the writer.
+            world: the processes that train together.
+            timings: is told how long things take; what was measured before is in it.
 
         Returns:
             The session, before its first step.
         """
         if classifier.policy.device == "cpu":
             keep_freed_memory()
-        batches = Batches(
-            dataset.train,
-            batch=recipe.batch or 1,
-            device=classifier.policy.device,
-            seed=recipe.seed,
-            augmentation=Augmentation(flip=bool(recipe.flip), shift=recipe.shift or 0),
-        )
+        timings = timings or Timings(classifier.policy.device)
+        with timings.of("moving images"):
+            batches = Batches(
+                dataset.train,
+                batch=recipe.batch or 1,
+                device=classifier.policy.device,
+                seed=recipe.seed,
+                augmentation=Augmentation(flip=bool(recipe.flip), shift=recipe.shift or 0),
+                world=world,
+            )
+        world.copy_from_writer([*classifier.parameters(), *classifier.buffers()])
+        synchronise_norms(classifier.network, world, device=classifier.policy.device)
         optimizers = make_optimizers(classifier.network, recipe)
-        return cls(run, dataset, recipe, classifier, optimizers, batches, State(), logged(run, on_event))
+        told = logged(run, on_event) if world.is_writer else ignore
+        return cls(run, dataset, recipe, classifier, optimizers, batches, State(), told, world, timings)
 
     def _tell_start(self, preparation: float) -> None:
         count = sum(parameter.numel() for parameter in self.classifier.network.parameters())
@@ -106,6 +142,7 @@ class Session:
                     "model": self.recipe.model,
                     "parameters": count,
                     "compute": str(self.classifier.policy),
+                    "processes": self.world.size if self.world.size > 1 else None,
                     "budget": f"{self.recipe.minutes:g} minutes"
                     if self.recipe.minutes is not None
                     else f"{self.recipe.epochs:g} epochs",
@@ -120,6 +157,9 @@ class Session:
         if self.dataset.rejected:
             count, listed = len(self.dataset.rejected), self.run.path / "rejected.csv"
             message = f"files that could not be read and are left out: {count:,}; {listed} lists them"
+            self.on_event(Event("warning", {"message": message}))
+        if self.batches.batch < self.world.size:
+            message = f"a batch of {self.batches.batch} gives {self.world.size} processes too little to do"
             self.on_event(Event("warning", {"message": message}))
         if self.dataset.test is None:
             message = (
@@ -140,42 +180,49 @@ class Session:
         Raises:
             TrainingError: where the loss is no longer a number; the best weights so far are kept.
             RunError: where the run directory cannot be written.
+            ProcessError: where another process is lost.
             KeyboardInterrupt: after Ctrl-C, when the checkpoint has been written.
         """
-        with writing(self.run.path):
-            self.run.checkpoint.parent.mkdir(exist_ok=True)
-        if self.state.step == 0:
-            self._save()  # before anything else: from here on the run can be resumed
-        with writing(self.run.path):
-            self.recipe.save(self.run.path / "recipe.toml")
-            if self.dataset.rejected:
-                listed = [(each.name, each.reason) for each in self.dataset.rejected]
-                write_rejected(self.run.path / "rejected.csv", listed)
-        write_rows(self.run, self.state.rows)
+        try:
+            return self._complete(preparation)
+        except ProcessError as error:
+            # torchrun ends those that are left by SIGTERM; what they have to say comes first.
+            ignore_termination()
+            again = f"'striate train --resume {self.run.path}' goes on, in any number of processes"
+            raise ProcessError(f"{error}; {again}") from error
+
+    def _complete(self, preparation: float) -> Run:
+        self.world.by_writer(self._begin)
         self._tell_start(preparation)
-        loop = Loop(
-            classifier=self.classifier,
-            optimizers=self.optimizers,
-            batches=self.batches,
-            validation=self.dataset.validation,
-            recipe=self.recipe,
-            budget=self._budget(),
-            state=self.state,
-            save=self._save,
-            on_event=self._record,
-        )
+        program = program_of(self)
+        loop = self._loop(program)
         try:
             loop.run()
+            if isinstance(loop, DeviceLoop):
+                self.timings.add("steps", loop.seconds)
         except TrainingError as error:
-            self._keep_last_good()
-            raise TrainingError(f"{error}; {self._keep_best()} in {self.run.path}") from error
+            self.world.by_writer(self._keep_last_good)
+            kept = self.world.by_writer(self._keep_best).decode()
+            raise TrainingError(f"{error}; {kept} in {self.run.path}") from error
         except KeyboardInterrupt:
-            self._keep_best()
+            # Who is interrupted a second time leaves at once, and the others do not know of it.
+            if loop.is_stopped or self.world.size == 1:
+                self.world.by_writer(self._keep_best)
             raise
         began = time.perf_counter()
         evaluations = finish(
-            self.run, self.classifier, dataset=self.dataset, state=self.state, on_event=self.on_event
+            self.run,
+            self.classifier,
+            dataset=self.dataset,
+            state=self.state,
+            on_event=self.on_event,
+            world=self.world,
+            timings=self.timings,
+            logits=None if program is None else lambda split: program.logits(split.images).cpu(),
         )
+        if program is not None:
+            self._tell_timings()
+            keep(program)
         part, evaluation = list(evaluations.items())[-1]
         self.on_event(
             Event(
@@ -189,14 +236,46 @@ class Session:
                     "best_epoch": self.state.best_epoch,
                     "training_seconds": round(self.state.elapsed, 3),
                     "finish_seconds": round(time.perf_counter() - began, 3),
+                    "seconds": {name: round(each, 4) for name, each in self.timings.seconds.items()},
                 },
             )
         )
         return self.run
 
+    def _loop(self, program: Program | None) -> Loop:
+        parts: dict[str, Any] = {
+            "classifier": self.classifier,
+            "optimizers": self.optimizers,
+            "batches": self.batches,
+            "validation": self.dataset.validation,
+            "recipe": self.recipe,
+            "budget": self.budget(),
+            "state": self.state,
+            "save": lambda: self.world.by_writer(self._save),
+            "on_event": self._record,
+            "world": self.world,
+        }
+        return Loop(**parts) if program is None else DeviceLoop(**parts, program=program)
+
+    def _tell_timings(self) -> None:
+        said = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.timings.seconds.items())
+        self.on_event(Event("note", {"message": f"this took: {said}"}))
+
+    def _begin(self) -> None:
+        with writing(self.run.path):
+            self.run.checkpoint.parent.mkdir(exist_ok=True)
+        if self.state.step == 0:
+            self._save()  # before anything else: from here on the run can be resumed
+        with writing(self.run.path):
+            self.recipe.save(self.run.path / "recipe.toml")
+            if self.dataset.rejected:
+                listed = [(each.name, each.reason) for each in self.dataset.rejected]
+                write_rejected(self.run.path / "rejected.csv", listed)
+        write_rows(self.run, self.state.rows)
+
     def _record(self, event: Event) -> None:
         if event.kind == "epoch":
-            append_row(self.run, dict(event.data))
+            self.world.by_writer(lambda: append_row(self.run, dict(event.data)))
         self.on_event(event)
 
     def _save(self) -> None:
@@ -204,7 +283,7 @@ class Session:
             "recipe": self.recipe.to_dict(),
             "source": self.dataset.source,
             "fingerprint": self.dataset.fingerprint,
-            "computed_by": computed_by(),
+            "computed_by": computed_by(self.world),
         }
         with writing(self.run.path):
             save_checkpoint(
@@ -215,14 +294,15 @@ class Session:
                 facts=facts,
             )
 
-    def _keep_best(self) -> str:
+    def _keep_best(self) -> bytes:
         """Write the weights of the best epoch so far as the model and say which that was."""
         if not self.state.best:
-            return "no epoch was finished, so there is no model yet"
+            return b"no epoch was finished, so there is no model yet"
         self.classifier.network.load_state_dict(self.state.best)
         self.classifier.save(self.run.path / "model.safetensors")
         accuracy = self.state.rows[self.state.best_epoch - 1]["validation_accuracy"]
-        return f"the model of epoch {self.state.best_epoch} (validation accuracy {accuracy:.4f}) is kept"
+        kept = f"the model of epoch {self.state.best_epoch} (validation accuracy {accuracy:.4f}) is kept"
+        return kept.encode()
 
     def _keep_last_good(self) -> None:
         """Write the weights of the last checkpoint, whose loss was still a number."""
@@ -230,7 +310,8 @@ class Session:
         restore(tensors, network=self.classifier.network, optimizers=[])
         self.classifier.save(self.run.path / "last.safetensors")
 
-    def _budget(self) -> Budget:
+    def budget(self) -> Budget:
+        """Give a budget as the recipe says, before its first step."""
         if self.recipe.minutes is not None:
             return TimeBudget(self.recipe.minutes * 60)
         return StepBudget(max(1, round((self.recipe.epochs or 1) * self.batches.steps)))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from striate.core.device import choose_policy
+from striate.core.device import Policy, choose_policy
 from striate.core.errors import RunError
-from striate.core.events import Event, OnEvent
+from striate.core.events import Event, OnEvent, ignore
 from striate.core.recipe import Recipe
 from striate.data import Dataset, open_dataset
 from striate.engine.progress import terminal_progress
 from striate.engine.randomness import borrowed_generators
+from striate.engine.timings import Timings
+from striate.engine.world import World, join
 from striate.recipes import resolve
 from striate.training.building import new_classifier
 from striate.training.run import Run, clear_parts, new_run, open_run
@@ -27,12 +33,14 @@ def train(
     out: Path | str | None = None,
     resume: Path | str | None = None,
     device: str | None = None,
+    cache_gb: float | None = None,
     on_event: OnEvent | None = None,
     **recipe_fields: Any,
 ) -> Run:
     """Train a classifier on images and keep everything in a run directory.
 
     On a CPU under Linux the process keeps memory that is freed from here on, which speeds training up.
+    Processes that torchrun started train one run together; the first of them writes it and shows progress.
 
     Args:
         data: whatever `striate.open_dataset` takes: a named set, a folder, an archive, a CSV, an
@@ -42,6 +50,7 @@ def train(
         out: the run directory to make; ``None``: ``runs/NAME``.
         resume: a run directory to go on with; recipe and budget are its own.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``None`` chooses.
+        cache_gb: as for `striate.open_dataset`: how much decoded images may take on the disk, GB.
         on_event: is given every `striate.core.events.Event`; ``None`` shows progress on the terminal.
         recipe_fields: fields of the recipe to change, such as ``epochs=6``.
 
@@ -54,6 +63,7 @@ def train(
         RunError: where the run directory is taken, locked, or cannot be written.
         DeviceError: where this machine does not have the device.
         TrainingError: where the loss is no longer a number; what was saved before is kept.
+        ProcessError: where torchrun started several processes that do not fit each other, or one is lost.
         KeyboardInterrupt: after Ctrl-C, when the checkpoint has been written.
 
     >>> import tempfile, striate
@@ -65,87 +75,149 @@ def train(
     if on_event is None:
         with terminal_progress() as show:
             return train(
-                data, recipe=recipe, out=out, resume=resume, device=device, on_event=show, **recipe_fields
+                data,
+                recipe=recipe,
+                out=out,
+                resume=resume,
+                device=device,
+                cache_gb=cache_gb,
+                on_event=show,
+                **recipe_fields,
             )
+    world = join()
+    if not world.is_writer:
+        on_event = ignore
     if resume is not None:
         if recipe is not None or recipe_fields or out is not None:
             raise RunError("a resumed run keeps its recipe and its directory; give resume and data only")
-        return _resume(resume, data=data, device=device, on_event=on_event)
+        return _resume(resume, data=data, device=device, cache_gb=cache_gb, on_event=on_event, world=world)
     if data is None:
         raise RunError("there is nothing to train on: give data, or a run to resume")
     wanted = (recipe or Recipe()).changed(**recipe_fields)
-    policy = choose_policy(device, wanted.precision)
+    policy = _policy(device, wanted.precision, world)
     began = time.perf_counter()
-    dataset = open_for(wanted, data, on_event)
+    with world.machine_first():
+        dataset = open_for(wanted, data, on_event, cache_gb=cache_gb)
     opened = time.perf_counter()
-    decided = resolve(
-        wanted,
-        images=len(dataset.train),
-        size=dataset.size,
-        flip=dataset.flip,
-        precision=policy.precision,
-    )
-    with borrowed_generators(policy.device):
-        classifier = new_classifier(dataset, decided, policy)
-        run = new_run(dataset.name, out)  # not before: what does not fit must leave nothing behind
-        with run.locked():
+    decided = _decide(wanted, dataset, policy)
+    _check_fit(world, dataset, decided)
+    timings = Timings(policy.device)
+    with borrowed_generators(policy.device), ExitStack() as held:
+        classifier = new_classifier(dataset, decided, policy, timings=timings)
+
+        def begin() -> bytes:
+            run = new_run(dataset.name, out)  # not before: what does not fit must leave nothing behind
+            held.enter_context(run.locked())
             run.check_unused()  # once more: another process may have been here since
-            session = Session.new(run, dataset, decided, classifier, on_event)
-            # What the network needs before its first step is a part of its training.
-            session.state.elapsed = time.perf_counter() - opened
-            return session.complete(preparation=opened - began)
+            return os.fsencode(run.path)
+
+        run = Run(Path(os.fsdecode(world.by_writer(begin))))
+        session = Session.new(
+            run, dataset, decided, classifier, on_event=on_event, world=world, timings=timings
+        )
+        # What the network needs before its first step is a part of its training.
+        session.state.elapsed = time.perf_counter() - opened
+        return session.complete(preparation=opened - began)
 
 
-def _resume(path: Path | str, *, data: Any, device: str | None, on_event: OnEvent) -> Run:
-    run = open_run(path)
-    with run.locked():
-        clear_parts(run)
-        state, tensors, facts = read_checkpoint(run.checkpoint)
+def _resume(
+    path: Path | str,
+    *,
+    data: Any,
+    device: str | None,
+    cache_gb: float | None,
+    on_event: OnEvent,
+    world: World,
+) -> Run:
+    run = Run(Path(path))
+    with ExitStack() as held:
+
+        def begin() -> None:
+            open_run(path)
+            held.enter_context(run.locked())
+            clear_parts(run)
+
+        world.by_writer(begin)
+        with world.file_of_writer(run.checkpoint) as checkpoint:
+            state, tensors, facts = read_checkpoint(checkpoint)
         recipe = Recipe.from_dict(facts["recipe"])
         source = data if data is not None else facts["source"]
         if source is None:
             raise RunError(f"{path} was trained on arrays in memory; give the same data again to go on")
         began = time.perf_counter()
-        dataset = open_for(recipe, source, on_event)
+        with world.machine_first():
+            dataset = open_for(recipe, source, on_event, cache_gb=cache_gb)
+        _check_fit(world, dataset, recipe)
         if dataset.fingerprint != facts["fingerprint"]:
             raise RunError(
                 f"the data of {path} have changed since it was started, so it cannot go on as it was; "
                 "start a new training"
             )
         preparation = time.perf_counter() - began
-        policy = choose_policy(device, recipe.precision)
+        policy = _policy(device, recipe.precision, world)
         with borrowed_generators(policy.device):
             classifier = new_classifier(dataset, recipe, policy)
-            session = Session.new(run, dataset, recipe, classifier, on_event)
+            session = Session.new(run, dataset, recipe, classifier, on_event=on_event, world=world)
             restore(tensors, network=session.classifier.network, optimizers=session.optimizers)
             session.state = state
-            if facts.get("computed_by") != computed_by():
+            if facts.get("computed_by") != computed_by(world):
                 message = (
-                    "resumed with other versions or threads than it was started with, so other roundings"
+                    "resumed with other versions, threads or processes than it was started with, so other "
+                    "roundings"
                 )
                 session.on_event(Event("warning", {"message": message}))
             return session.complete(preparation=preparation)
 
 
-def open_for(recipe: Recipe, data: Any, on_event: OnEvent) -> Dataset:
+def _decide(wanted: Recipe, dataset: Dataset, policy: Policy) -> Recipe:
+    return resolve(
+        wanted,
+        images=len(dataset.train),
+        size=dataset.size,
+        flip=dataset.flip,
+        precision=policy.precision,
+    )
+
+
+def _policy(device: str | None, precision: str | None, world: World) -> Policy:
+    policy = choose_policy(device, precision)
+    return replace(policy, device=world.own_device(policy.device))
+
+
+def _check_fit(world: World, dataset: Dataset, recipe: Recipe) -> None:
+    """Refuse processes that would not train the same."""
+    world.check_same(
+        {
+            "the versions or numbers of threads": json.dumps(computed_by(world)),
+            "the data": dataset.fingerprint,
+            "the recipes": recipe.to_toml(),
+        }
+    )
+
+
+def open_for(recipe: Recipe, data: Any, on_event: OnEvent, *, cache_gb: float | None = None) -> Dataset:
     """Open data as a training by a recipe opens them, with the same parts.
 
     Args:
         recipe: says the size, the fit, and what is held out.
         data: as for `train`.
         on_event: is told of the progress.
+        cache_gb: as for `train`.
 
     Returns:
-        The dataset.
+        The dataset, its content hashed.
 
     Raises:
         DataError: where the data cannot be used.
     """
-    return open_dataset(
+    dataset = open_dataset(
         data,
         size=recipe.size,
         fit=recipe.fit,
         validation=recipe.validation,
         seed=recipe.seed,
+        cache_gb=cache_gb,
         on_event=on_event,
     )
+    dataset.hash_content(on_event)  # here, where its progress is seen
+    return dataset

@@ -70,16 +70,30 @@ def save_checkpoint(
         optimizers: their momenta.
         facts: what does not change in a run and is needed to open it again, as JSON can hold it.
     """
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors = learned(network, optimizers)
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
+    figures = {name: value for name, value in vars(state).items() if name != "best"}
+    texts = {"format": FORMAT, "state": json.dumps(figures), "facts": json.dumps(dict(facts))}
+    save_tensors(path, tensors, texts)
+
+
+def learned(network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Give all tensors that training has made what they are, themselves and not copies.
+
+    Args:
+        network: its parameters and buffers.
+        optimizers: their momenta.
+
+    Returns:
+        The tensors by name.
+    """
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     for number, optimizer in enumerate(optimizers):
         for index, parameter in enumerate(_parameters(optimizer)):
             for key, value in optimizer.state.get(parameter, {}).items():
                 if isinstance(value, Tensor):
                     tensors[f"optimizer.{number}.{index}.{key}"] = value
-    figures = {name: value for name, value in vars(state).items() if name != "best"}
-    texts = {"format": FORMAT, "state": json.dumps(figures), "facts": json.dumps(dict(facts))}
-    save_tensors(path, tensors, texts)
+    return tensors
 
 
 def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor], dict[str, Any]]:
