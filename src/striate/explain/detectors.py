@@ -62,6 +62,7 @@ def detector_examples(
         ShapeError: where the images or concepts are not those of the dissection.
 
     >>> from striate.explain import concept_kit, concepts_in, dissect
+    >>> _ = torch.manual_seed(0)
     >>> images, network = torch.rand(8, 1, 12, 12), nn.Conv2d(1, 2, 3)
     >>> concepts = concepts_in(images, concept_kit(images))
     >>> found = dissect(network, images, concepts, least=0.0001)
