@@ -25,7 +25,12 @@ cannot be three times as fast as the plain side, whatever the rest takes. Decodi
 times as fast as theirs here, 2.4 times at 1000 x 750 pixels, 2.8 times at 2000 x 1500, 4.7 times at
 4000 x 3000.
 
-Run it with nothing else running: ``python benchmarks/feeding.py`` (about 3 minutes on 2 cores).
+Measured on 2 cores of a shared AMD EPYC, torch 2.13.0, Pillow 13.0.0, Python 3.11.7, nothing else running,
+medians of 5 rounds: the first epoch takes 2.21 s of the plain side and 1.59 s of ours (1.4 times faster,
+where 3 is wanted), 0.17 s where the cache is warm (13 times); later epochs 2.16 s against 0.039 s (55
+times, where 20 is wanted).
+
+Run it with nothing else running: ``python benchmarks/feeding.py`` (about a minute and a half on 2 cores).
 """
 
 from __future__ import annotations
