@@ -160,7 +160,7 @@ FINER_STEPS = st.one_of(
     st.builds(lambda factor: nn.Upsample(scale_factor=factor), st.integers(1, 3)),
     st.builds(lambda factor: nn.Upsample(scale_factor=factor, mode="linear"), st.integers(2, 3)),
 )
-LENGTH = 97
+LENGTH = 331
 
 
 def followed(steps: list[nn.Module]) -> tuple[ReceptiveField | None, float]:
