@@ -41,7 +41,6 @@ import argparse
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -57,6 +56,7 @@ from torch import Tensor
 
 from striate.engine.memory import keep_freed_memory
 from striate.nn import BlurPool, LocallyConnected, MedianPool, MinPool
+from striate.studies.bench_machine import describe_machine
 
 FULL = (64, 32, 56, 56)
 SMALL = (8, 16, 28, 28)
@@ -302,17 +302,6 @@ def trace_seconds(rounds: int) -> float:
     return statistics.median(found[1:])
 
 
-def processor() -> str:
-    """Name the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-
-
 def print_row(row: dict[str, Any]) -> None:
     """Print what was measured of a pair."""
     sign = "at most" if row["slower"] else "at least"
@@ -353,10 +342,7 @@ def main() -> None:
         print(json.dumps(measure(pair, shape, options.rounds)))
         return
     said = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "processor": processor(),
-        "threads": torch.get_num_threads(),
+        **describe_machine(torch.get_num_threads()),
         "shape": shape,
         "rounds": options.rounds,
         "processes": options.processes,

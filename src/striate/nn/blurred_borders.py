@@ -13,6 +13,9 @@ from torch import Tensor
 from striate.geometry import Window, output_size
 from striate.nn.planes import computed_in
 
+KEPT = 64
+"""For how many sizes of features matrices are kept: those of large images take some hundred KB each."""
+
 
 @dataclass(frozen=True)
 class Blur:
@@ -100,7 +103,7 @@ def edges(size: int, window: Window, taps: tuple[float, ...], mode: str) -> tupl
     return tuple(found)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT)
 def band(size: int, window: Window, taps: tuple[float, ...], mode: str, dtype: torch.dtype) -> Tensor:
     """Give the matrix that blurs along one axis.
 
@@ -140,7 +143,7 @@ class Line(NamedTuple):
     bands: tuple[tuple[int, Tensor], ...]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT)
 def lines(rule: Blur, sizes: Sequence[int], dtype: torch.dtype) -> tuple[Line, ...]:
     """Plan how the outputs at the borders are computed.
 
