@@ -11,8 +11,11 @@ from hypothesis import settings
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
-# A busy machine is no defect: hypothesis would fail an example for taking longer than 200 ms.
-settings.register_profile("striate", deadline=None)
+# A busy machine is no defect: hypothesis would fail an example for taking longer than 200 ms. A change is
+# tried with the same examples each time, so that chance does not decide whether it passes; others are
+# looked for with --hypothesis-profile=search.
+settings.register_profile("striate", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None)
 settings.load_profile("striate")
 
 

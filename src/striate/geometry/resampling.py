@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -193,7 +194,9 @@ def _rounding(ratio: Fraction) -> Fraction:
 
 
 def _around(ratio: Fraction, width: int, *, corners: bool) -> tuple[Number, Number]:
-    """Bound the inputs less than ``width`` away from output 0's place in the input."""
+    """Bound the inputs less than ``width`` away from output 0's place in the input, for all outputs at once."""
     place = Fraction(0) if corners else (ratio - 1) / 2
-    grain = Fraction(1, ratio.denominator * place.denominator)  # of which all places are multiples
-    return place - width + grain, place + width - grain
+    parts = math.lcm(ratio.denominator, place.denominator)
+    # Behind the decimal point, the places of the outputs are all those that lie whole grains from the first.
+    grain = Fraction(math.gcd(int(ratio * parts), parts), parts)
+    return place - width + grain - place % grain, place + width - grain + -place % grain
