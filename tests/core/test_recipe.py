@@ -35,6 +35,7 @@ UNDECIDED = {
     "minutes": number(0, 1e6, exclude_min=True) | st.integers(1, 10**6),
     "target": number(0, 1, exclude_min=True, exclude_max=True),
     "batch": st.integers(2, 10**6),
+    "prune": number(0, 1, exclude_max=True),
     "learning_rate": number(0, 1e3, exclude_min=True),
     "other_rate": number(0, 1e3, exclude_min=True),
     "weight_decay": number(0, 10),

@@ -49,6 +49,37 @@ def test_long_trainings_smooth_labels_more_unless_told_otherwise(budget, smoothi
     assert recipe.label_smoothing == smoothing
 
 
+@pytest.mark.parametrize(
+    ("images", "device", "asked", "share"),
+    [
+        (10_000, "cpu", {}, 0.5),
+        (9_999, "cpu", {}, 0.0),
+        (10_000, "cuda", {}, 0.0),
+        (10_000, "cpu", {"prune": 0.0}, 0.0),
+        (100, "cuda", {"prune": 0.3}, 0.3),
+    ],
+)
+def test_large_sets_are_pruned_on_a_cpu_unless_told_otherwise(images, device, asked, share) -> None:
+    recipe = resolve(
+        Recipe(**asked), images=images, size=(28, 28), flip=True, precision="float32", device=device
+    )
+    assert recipe.prune == share
+
+
+@pytest.mark.parametrize(
+    ("budget", "model"),
+    [
+        ({"epochs": 2.9}, "compact-light"),
+        ({"epochs": 3}, "compact-medium"),
+        ({"minutes": 1}, "compact-medium"),
+    ],
+)
+def test_brief_trainings_get_the_lightest_network(budget, model) -> None:
+    wanted = Recipe(**budget)
+    assert resolve(wanted, images=5000, size=(28, 28), flip=True, precision="float32").model == model
+    assert resolve(wanted, images=5000, size=(224, 224), flip=True, precision="float32").model == "resnet18"
+
+
 def test_deep_networks_without_norms_learn_slower() -> None:
     assert set(CATALOGUE) >= DEEP_WITHOUT_NORM
     rates = [

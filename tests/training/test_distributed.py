@@ -82,6 +82,24 @@ def test_the_figures_are_those_of_one_process(alone, together) -> None:
             assert run.evaluation[part].accuracy == pytest.approx(evaluation.accuracy, abs=0.01)
 
 
+def test_processes_leave_out_the_same_images(torchrun, tmp_path) -> None:
+    fields = {"model": "mlp", "batch": 64, "epochs": 4, "optimizer": "adamw", "prune": 0.5}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = train(**COMMON, **fields, device="cpu", out=tmp_path / "alone", on_event=ignore)
+    finally:
+        torch.set_num_threads(threads)
+    wanted = [{**COMMON, **fields, "out": str(tmp_path / "together")}]
+    process = torchrun(2, str(SCRIPT), json.dumps(wanted), log=tmp_path / "said")
+    assert process.wait(timeout=120) == 0, (tmp_path / "said").read_text()
+    together = Run(tmp_path / "together")
+    assert len(together.rows) == len(alone.rows) > 4
+    for expected, found in zip(alone.rows, together.rows, strict=True):
+        assert found["step"] == expected["step"]  # the passes are of the same lengths
+        assert found["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-2)
+
+
 def test_one_process_writes_and_speaks(together) -> None:
     runs, said = together
     for run in runs.values():

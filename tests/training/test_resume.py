@@ -57,11 +57,11 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
+@pytest.fixture(scope="module", params=[0.0, 0.5], ids=["all-images", "pruned"])
+def whole(request, tmp_path_factory) -> Path:
     """The run that was never killed."""
     path = tmp_path_factory.mktemp("whole") / "run"
-    process = _start(data="digits", out=str(path), **RECIPE)
+    process = _start(data="digits", out=str(path), prune=request.param, **RECIPE)
     process.communicate(timeout=120)
     assert process.returncode == 0
     return path
@@ -71,7 +71,7 @@ def whole(tmp_path_factory) -> Path:
 def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(whole, tmp_path, seed) -> None:
     path = tmp_path / "run"
     moments = random.Random(seed)
-    arguments: dict = {"data": "digits", "out": str(path), **RECIPE}
+    arguments: dict = {"data": "digits", "out": str(path), "prune": Run(whole).recipe.prune, **RECIPE}
     # Killed while resumed as well: a checkpoint is never far behind.
     for first, last in ((1, STEPS // 2), (STEPS // 2 + 30, STEPS - 40)):
         process = _start(**arguments)

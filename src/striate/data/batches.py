@@ -63,33 +63,62 @@ class Batches:
         self._device = torch.device(device)
         self.seed = seed
         self.augmentation = augmentation
-        self._count = len(split)
+        self.count = len(split)
         self._labels = torch.tensor(split.labels, dtype=torch.long, device=self._device)
-        draws = torch.rand(self._count, generator=torch.Generator().manual_seed(derive(seed, "mirror")))
+        draws = torch.rand(self.count, generator=torch.Generator().manual_seed(derive(seed, "mirror")))
         self._mirrored_first = (draws < 0.5).to(self._device)
         self._host = split.images
         self._images = _on_device(split.images, self._device) if self.resident else None
 
-    def epoch(self, epoch: int, *, start: int = 0) -> Generator[tuple[Tensor, Tensor], None, None]:
+    def epoch(
+        self, epoch: int, *, start: int = 0, kept: Tensor | None = None
+    ) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Give the batches of one epoch.
 
         Args:
             epoch: its number, from 0.
-            start: the first step wanted, in [0, steps].
+            start: the first step wanted.
+            kept: N booleans: which images it goes through; ``None``: all.
 
         Yields:
             Images, N x C x H x W uint8, and labels, N int64, on the device: this process's share.
         """
-        order = self.order(epoch)
-        if self._images is not None:
-            order = order.to(self._device)
-        chosen = [order[step * self.batch : (step + 1) * self.batch] for step in range(start, self.steps)]
+        chosen = self.chosen(epoch, kept=kept)[start:]
         changes = torch.Generator(self._device)
         shares = self._gather([index[self._share] for index in chosen])
         for step, (index, images) in enumerate(zip(chosen, shares, strict=True), start):
             changes.manual_seed(derive(self.seed, "augmentation", epoch, step))
             here = index.to(self._device)
             yield self._changed(images, self.mirrored(here, epoch), changes), self._labels[here[self._share]]
+
+    def chosen(self, epoch: int, *, kept: Tensor | None = None) -> list[Tensor]:
+        """Give the images of every whole batch of an epoch, those of all processes.
+
+        Args:
+            epoch: its number, from 0.
+            kept: N booleans: which images it goes through; ``None``: all.
+
+        Returns:
+            Numbers of images for each step, int64, where the images lie.
+        """
+        order = self.order(epoch)
+        if kept is not None:
+            order = order[kept.cpu()[order]]
+        if self._images is not None:
+            order = order.to(self._device)
+        steps = len(order) // self.batch
+        return [order[step * self.batch : (step + 1) * self.batch] for step in range(steps)]
+
+    def share_of(self, index: Tensor) -> Tensor:
+        """Give this process's share of a batch.
+
+        Args:
+            index: numbers of images, one of `chosen`.
+
+        Returns:
+            Those of them that this process is given, on the device.
+        """
+        return index[self._share].to(self._device)
 
     def order(self, epoch: int) -> Tensor:
         """Give the order in which an epoch goes through the images.
@@ -101,7 +130,7 @@ class Batches:
             N int64, on the CPU.
         """
         generator = torch.Generator().manual_seed(derive(self.seed, "order", epoch))
-        return torch.randperm(self._count, generator=generator)
+        return torch.randperm(self.count, generator=generator)
 
     def mirrored(self, index: Tensor, epoch: int) -> Tensor:
         """Say which images an epoch mirrors, where images are mirrored at all.

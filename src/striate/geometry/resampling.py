@@ -194,7 +194,7 @@ def _rounding(ratio: Fraction) -> Fraction:
 
 
 def _around(ratio: Fraction, width: int, *, corners: bool) -> tuple[Number, Number]:
-    """Bound the inputs less than ``width`` away from output 0's place in the input, for all outputs at once."""
+    """Bound the inputs less than ``width`` away from output 0's place in the input, for every output."""
     place = Fraction(0) if corners else (ratio - 1) / 2
     parts = math.lcm(ratio.denominator, place.denominator)
     # Behind the decimal point, the places of the outputs are all those that lie whole grains from the first.

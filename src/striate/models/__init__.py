@@ -3,7 +3,14 @@
 from striate.models.alexnet import alexnet, alexnet_2012
 from striate.models.catalogue import CATALOGUE, build
 from striate.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
-from striate.models.compact import Compact, LearnsFirstLayer, compact_large, compact_medium, compact_small
+from striate.models.compact import (
+    Compact,
+    LearnsFirstLayer,
+    compact_large,
+    compact_light,
+    compact_medium,
+    compact_small,
+)
 from striate.models.lenet import lenet
 from striate.models.mlp import mlp
 from striate.models.mnist_convnet import mnist_convnet
@@ -25,6 +32,7 @@ __all__ = [
     "alexnet_2012",
     "build",
     "compact_large",
+    "compact_light",
     "compact_medium",
     "compact_small",
     "lenet",

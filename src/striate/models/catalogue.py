@@ -10,7 +10,7 @@ from torch import nn
 from striate.core.errors import RecipeError, unknown_name
 from striate.models.alexnet import alexnet, alexnet_2012
 from striate.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
-from striate.models.compact import compact_large, compact_medium, compact_small
+from striate.models.compact import compact_large, compact_light, compact_medium, compact_small
 from striate.models.lenet import lenet
 from striate.models.mlp import mlp
 from striate.models.mnist_convnet import mnist_convnet
@@ -26,6 +26,7 @@ CATALOGUE: dict[str, Callable[..., nn.Module]] = {
     "alexnet-2012": alexnet_2012,
     "compact-large": compact_large,
     "compact-medium": compact_medium,
+    "compact-light": compact_light,
     "compact-small": compact_small,
     "lenet": lenet,
     "mlp": mlp,

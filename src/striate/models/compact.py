@@ -46,13 +46,21 @@ class Compact(nn.Module):
         channels: channels of the images.
         size: height and width of the images in pixels, each at least 4.
         widths: channels of the first stage, of the second, and of all later ones.
+        pool_first: whether a stage pools before its first convolution and not behind it, which takes three
+            quarters of the work out of the most expensive convolutions.
 
     Raises:
         ShapeError: where a side is under 4 pixels.
     """
 
     def __init__(
-        self, *, classes: int, channels: int, size: tuple[int, int], widths: tuple[int, int, int]
+        self,
+        *,
+        classes: int,
+        channels: int,
+        size: tuple[int, int],
+        widths: tuple[int, int, int],
+        pool_first: bool = False,
     ) -> None:
         super().__init__()
         side = min(size)
@@ -70,7 +78,9 @@ class Compact(nn.Module):
         poolings = max(1, math.ceil(math.log2(side / stride / 4)))
         for stage in range(1, poolings + 1):
             wider = widths[min(stage, 2)]
-            self.stages.extend(_convolution(width, wider, pool=True))
+            if pool_first:
+                self.stages.append(nn.MaxPool2d(2))
+            self.stages.extend(_convolution(width, wider, pool=not pool_first))
             self.stages.extend(_convolution(wider, wider, pool=False))
             width = wider
         self.head = nn.Linear(width, classes)
@@ -105,6 +115,23 @@ def _convolution(inputs: int, outputs: int, *, pool: bool) -> list[nn.Module]:
     pooling: list[nn.Module] = [nn.MaxPool2d(2)] if pool else []
     # The norm's running figures must follow a short training closely.
     return [convolution, *pooling, nn.BatchNorm2d(outputs, momentum=0.4), nn.ReLU(inplace=True)]
+
+
+def compact_light(*, classes: int = 10, channels: int = 1, size: tuple[int, int] = (28, 28)) -> nn.Module:
+    """Build the compact network of the least work, for trainings of seconds: wide, but where maps are small.
+
+    Args:
+        classes: number of outputs.
+        channels: channels of the images.
+        size: their height and width in pixels.
+
+    Returns:
+        The network.
+
+    >>> compact_light()(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 10])
+    """
+    return Compact(classes=classes, channels=channels, size=size, widths=(32, 64, 128), pool_first=True)
 
 
 def compact_small(*, classes: int = 10, channels: int = 1, size: tuple[int, int] = (28, 28)) -> nn.Module:

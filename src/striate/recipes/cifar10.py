@@ -31,6 +31,7 @@ def cifar10_sprint() -> Recipe:
         validate_every=8,
         epochs=8,
         batch=1960,
+        prune=0,
         learning_rate=0.03,
         other_rate=0.012,
         weight_decay=0.1,

@@ -23,8 +23,19 @@ DEEP_WITHOUT_NORM = frozenset({"alexnet-2012", "vgg11", "vgg13", "vgg16", "vgg19
 
 WEIGHT_DECAY = 5e-4
 
+BRIEF = 3
+"""Under how many epochs a training is brief: the lightest network, and images that stay where they are."""
 
-def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, precision: str) -> Recipe:
+PRUNED = 0.5
+"""Default share of the images learnt already that a pass leaves out."""
+
+FEWEST_PRUNED = 10_000
+"""From how many images on that is the default; fewer make a pass so short that it pays nothing."""
+
+
+def resolve(
+    recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, precision: str, device: str = "cpu"
+) -> Recipe:
     """Decide every field that a recipe leaves open.
 
     Args:
@@ -33,6 +44,7 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
         size: their height and width, pixels.
         flip: whether an image means the same when mirrored.
         precision: what the device policy chose.
+        device: the same.
 
     Returns:
         A recipe in which only the unused budget, the target, the share held out by default, and a size
@@ -49,7 +61,7 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
     if recipe.model is not None and recipe.model not in CATALOGUE:
         raise RecipeError(unknown_name("model", recipe.model, CATALOGUE))
     if recipe.model is None:
-        decided["model"] = "compact-medium" if max(size) <= LARGEST_COMPACT else "resnet18"
+        decided["model"] = _model(recipe, size)
     if recipe.size is None and size[0] == size[1]:
         decided["size"] = size[0]
     epochs = recipe.epochs
@@ -57,6 +69,8 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
         epochs = decided["epochs"] = _epochs(images)
     if recipe.batch is None:
         decided["batch"] = _batch(images)
+    if recipe.prune is None:
+        decided["prune"] = PRUNED if device == "cpu" and images >= FEWEST_PRUNED else 0.0
     if recipe.learning_rate is None:
         decided["learning_rate"] = PEAK_RATES[recipe.optimizer]
     if recipe.other_rate is None:
@@ -82,10 +96,19 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
     return recipe.changed(**decided)
 
 
+def _model(recipe: Recipe, size: tuple[int, int]) -> str:
+    if max(size) > LARGEST_COMPACT:
+        return "resnet18"
+    # On Fashion-MNIST in 17 seconds the lighter network reaches 92.2 %, the other one 91.8 %; in 30 the
+    # other one is ahead.
+    brief = recipe.epochs is not None and recipe.epochs < BRIEF
+    return "compact-light" if brief else "compact-medium"
+
+
 def _shift(recipe: Recipe, size: tuple[int, int]) -> int:
     # In so few passes nothing is learnt by heart, and what moves is only harder to learn: on
     # Fashion-MNIST two epochs lose 0.5 points by a shift of 1, and seven lose nothing.
-    if recipe.epochs is not None and recipe.epochs < 4:
+    if recipe.epochs is not None and recipe.epochs < BRIEF:
         return 0
     return min(size) // 28
 

@@ -179,7 +179,7 @@ class DeviceLoop(Loop):
             state.step, state.epoch_step = state.step + 1, state.epoch_step + 1
             if not math.isfinite(loss):
                 raise TrainingError(self._not_finite("loss", loss))
-            new = (loss * batch, right, batch)
+            new = (loss * batch, right, batch, batch)
             self._unsaid = [old + more for old, more in zip(self._unsaid, new, strict=True)]
         self._agree(0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from statistics import median
@@ -29,6 +29,7 @@ from striate.engine.randomness import seed_generators
 from striate.engine.schedules import rate_factor
 from striate.engine.world import World
 from striate.models import KeepsNorms
+from striate.training.pruning import Pruning
 from striate.training.run import Row
 from striate.training.state import State, learned
 
@@ -70,11 +71,12 @@ class Loop:
     on_event: OnEvent
     world: World = field(default_factory=World)
     _gradients: SummedGradients = field(init=False)
+    _pruning: Pruning = field(init=False)
     _interrupts: Interrupts = field(init=False, default_factory=Interrupts)
     _step_seconds: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MEASURED_STEPS))
-    _waiting: deque[tuple[Tensor, Tensor, int]] = field(init=False, default_factory=deque)
+    _waiting: deque[tuple[Tensor, Tensor, Tensor | int, int]] = field(init=False, default_factory=deque)
     _validations: list[float] = field(init=False, default_factory=list)
-    _unsaid: list[float] = field(init=False, default_factory=lambda: [0.0, 0.0, 0.0])
+    _unsaid: list[float] = field(init=False, default_factory=lambda: [0.0] * 4)
     _elapsed: float = field(init=False, default=0.0)
     _seconds_a_step: float = field(init=False, default=0.0)
     _must_save: bool = field(init=False, default=False)
@@ -84,6 +86,17 @@ class Loop:
     _started_at: float = field(init=False, default=0.0)
     _saved_at: float = field(init=False, default=0.0)
     _told_at: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self._pruning = Pruning(
+            self.batches.count,
+            share=self.recipe.prune or 0.0,
+            seed=self.recipe.seed,
+            least=self.batches.batch,
+            device=self.classifier.policy.device,
+            world=self.world,
+        )
+        self._pruning.restore(self.state.pruning)
 
     @property
     def is_stopped(self) -> bool:
@@ -119,10 +132,15 @@ class Loop:
 
     def _train_epoch(self) -> None:
         start, seen = time.perf_counter(), self.state.seen
-        with closing(self._epoch_batches()) as batches:
-            while self.state.epoch_step < self.batches.steps and not self._is_spent():
+        epoch, done = self.state.epoch, self.state.epoch_step
+        if done == 0:
+            share = self.budget.share(step=self.state.step, elapsed=self._elapsed)
+            self._pruning.begin(epoch, done=share)
+        chosen = self.batches.chosen(epoch, kept=self._pruning.kept)
+        with closing(self.batches.epoch(epoch, start=done, kept=self._pruning.kept)) as batches:
+            while self.state.epoch_step < len(chosen) and not self._is_spent():
                 began = time.perf_counter()
-                self._step(*next(batches))
+                self._step(*next(batches), chosen[self.state.epoch_step])
                 # A GPU's figures are read one step late, so that it never waits for this process.
                 late = 0 if self.classifier.policy.device == "cpu" else 1
                 self._read(late)
@@ -139,10 +157,7 @@ class Loop:
         self._agree(0)
         self._speed = (self.state.seen - seen) / (time.perf_counter() - start)
 
-    def _epoch_batches(self) -> Generator[tuple[Tensor, Tensor], None, None]:
-        return self.batches.epoch(self.state.epoch, start=self.state.epoch_step)
-
-    def _step(self, images: Tensor, labels: Tensor) -> None:
+    def _step(self, images: Tensor, labels: Tensor, chosen: Tensor) -> None:
         policy = self.classifier.policy
         # Dropout and the like draw from the global generator: seeded by step, they resume exactly.
         seed_generators(derive(self.recipe.seed, "step", self.state.step, *self.world.stream), policy.device)
@@ -156,8 +171,7 @@ class Loop:
         pixels = images.float().div_(255).contiguous(memory_format=policy.memory_format)
         with policy.autocast():
             logits = self.classifier(pixels).float()
-        assert self.recipe.label_smoothing is not None
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        loss = self._loss(logits, labels, self.batches.share_of(chosen))
         # The processes' shares of the batch need not be of one size; their gradients add up to the batch's.
         (loss * (len(labels) / self.batches.batch)).backward()  # type: ignore[no-untyped-call]
         self._gradients.collect()
@@ -166,19 +180,35 @@ class Loop:
             optimizer.zero_grad(set_to_none=True)
         if isinstance(self.classifier.network, KeepsNorms):
             self.classifier.network.keep_norms()
-        # What is told is the loss without smoothing, so that training and validation compare.
-        plain = F.cross_entropy(logits.detach(), labels)
-        right = (logits.detach().argmax(dim=1) == labels).sum()
-        self._waiting.append((plain, right, len(labels)))
         self.state.step += 1
         self.state.epoch_step += 1
+
+    def _loss(self, logits: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        """Give what the step makes smaller, and keep its figures to be told.
+
+        What is told is the loss without smoothing, so that training and validation compare.
+        """
+        smoothing = self.recipe.label_smoothing
+        assert smoothing is not None
+        given = logits.detach()
+        hits = given.argmax(dim=1) == labels
+        if not self._pruning.share:
+            self._waiting.append((F.cross_entropy(given, labels), hits.sum(), len(labels), len(labels)))
+            return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        weights = self._pruning.weights(index)
+        plain = F.cross_entropy(given, labels, reduction="none")
+        self._pruning.note(index, plain)
+        weight = weights.sum()
+        self._waiting.append(((plain * weights).sum() / weight, (hits * weights).sum(), weight, len(labels)))
+        each = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        return (each * weights).mean()
 
     def _read(self, left: int) -> None:
         """Read the figures of this process's steps, but for the latest ones."""
         while len(self._waiting) > left:
-            loss, right, count = self._waiting.popleft()
+            loss, right, weight, count = self._waiting.popleft()
             if count:
-                new = (loss.item() * count, right.item(), count)
+                new = (loss.item() * float(weight), right.item(), float(weight), count)
                 self._unsaid = [old + more for old, more in zip(self._unsaid, new, strict=True)]
 
     def _agree(self, left: int) -> None:
@@ -190,17 +220,18 @@ class Loop:
         said = self.world.sum(
             [*self._unsaid, self._interrupts.requested, *(each * self.world.is_writer for each in clock)]
         )
-        loss_sum, right, seen, interrupted, self._elapsed, self._seconds_a_step, unsaved = said
-        self._unsaid = [0.0, 0.0, 0.0]
+        loss_sum, right, weight, seen, interrupted, self._elapsed, self._seconds_a_step, unsaved = said
+        self._unsaid = [0.0] * 4
         self._must_stop, self._must_save = interrupted > 0, unsaved > CHECKPOINT_SECONDS
         if not seen:
             return
         if not math.isfinite(loss_sum):
             raise TrainingError(self._not_finite("loss", loss_sum))
         self.state.loss_sum += loss_sum
-        self.state.right += round(right)
+        self.state.right += right
+        self.state.weight += weight
         self.state.seen += round(seen)
-        self._last_loss = loss_sum / seen
+        self._last_loss = loss_sum / weight
 
     def _not_finite(self, what: str, value: float) -> str:
         where = f"step {self.state.step} (epoch {self.state.epoch + 1}, learning rate {self.state.rate:.3g})"
@@ -236,8 +267,8 @@ class Loop:
             "seconds": round(self._elapsed, 3),
             "share": round(self.budget.share(step=state.step, elapsed=self._elapsed), 5),
             "learning_rate": state.rate,
-            "train_loss": state.loss_sum / max(state.seen, 1),
-            "train_accuracy": state.right / max(state.seen, 1),
+            "train_loss": state.loss_sum / max(state.weight, 1),
+            "train_accuracy": state.right / max(state.weight, 1),
             "validation_loss": loss,
             "validation_accuracy": accuracy,
             "images_per_second": round(self._speed, 1),
@@ -246,7 +277,7 @@ class Loop:
         if self._is_best(row):
             state.best_epoch = len(state.rows)
             state.best = self._best_tensors()
-        state.loss_sum, state.right, state.seen = 0.0, 0, 0
+        state.loss_sum, state.right, state.weight, state.seen = 0.0, 0.0, 0.0, 0
         target = self.recipe.target
         self.on_event(Event("epoch", row))
         if target is not None and accuracy >= target:
@@ -309,6 +340,8 @@ class Loop:
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
             raise TrainingError(self._not_finite("weights", math.nan))
         self.state.elapsed = self._elapsed
+        self._pruning.gather()
+        self.state.pruning = self._pruning.tensors()
         self.save()
         self._saved_at = time.perf_counter()
 

@@ -176,6 +176,7 @@ def _decide(wanted: Recipe, dataset: Dataset, policy: Policy) -> Recipe:
         size=dataset.size,
         flip=dataset.flip,
         precision=policy.precision,
+        device=policy.device,
     )
 
 

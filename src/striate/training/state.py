@@ -15,7 +15,9 @@ from striate.core.errors import ModelFileError, RunError
 from striate.core.tensors import load_tensors, save_tensors
 from striate.training.run import Row
 
-FORMAT = "striate.checkpoint.1"
+FORMAT = "striate.checkpoint.2"
+
+_GROUPS = ("best", "pruning")
 
 
 @dataclass
@@ -29,13 +31,15 @@ class State:
         elapsed: seconds of training.
         loss_sum: sum of the losses of the images seen since the last validation.
         right: how many of these images were predicted correctly.
-        seen: how many images those are.
+        weight: how many images those count for.
+        seen: how many images those are; fewer than they count for, where others are left out.
         rate: the first optimiser's learning rate in the last step.
         rows: the figures of the epochs so far.
         best_epoch: the row of the best epoch so far, counted from 1; 0 before the first validation.
         reserve: seconds that the last validation will take, as far as that is known.
         trained: whether there is nothing left but to finish.
         best: the network's tensors after the best epoch.
+        pruning: what `striate.training.pruning.Pruning` goes on from.
     """
 
     step: int = 0
@@ -43,7 +47,8 @@ class State:
     epoch_step: int = 0
     elapsed: float = 0.0
     loss_sum: float = 0.0
-    right: int = 0
+    right: float = 0.0
+    weight: float = 0.0
     seen: int = 0
     rate: float = 0.0
     rows: list[Row] = field(default_factory=list)
@@ -51,6 +56,7 @@ class State:
     reserve: float = 0.0
     trained: bool = False
     best: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    pruning: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
 
 def save_checkpoint(
@@ -71,8 +77,9 @@ def save_checkpoint(
         facts: what does not change in a run and is needed to open it again, as JSON can hold it.
     """
     tensors = learned(network, optimizers)
-    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
-    figures = {name: value for name, value in vars(state).items() if name != "best"}
+    for group in _GROUPS:
+        tensors |= {f"{group}.{name}": tensor for name, tensor in getattr(state, group).items()}
+    figures = {name: value for name, value in vars(state).items() if name not in _GROUPS}
     texts = {"format": FORMAT, "state": json.dumps(figures), "facts": json.dumps(dict(facts))}
     save_tensors(path, tensors, texts)
 
@@ -116,9 +123,9 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor], dict[str, Any
         facts = json.loads(texts["facts"])
     except (ModelFileError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"the checkpoint {path} is damaged: {error}") from error
-    state.best = {
-        name.removeprefix("best."): tensors.pop(name) for name in list(tensors) if name.startswith("best.")
-    }
+    for group in _GROUPS:
+        names = [name for name in tensors if name.startswith(f"{group}.")]
+        setattr(state, group, {name.removeprefix(f"{group}."): tensors.pop(name) for name in names})
     return state, tensors, facts
 
 
