@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from striate.attack.balls import L2, Linf, parse_ball
 from striate.core.errors import RecipeError, unknown_name
 from striate.core.recipe import Recipe
 from striate.models import CATALOGUE
@@ -39,8 +42,9 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
         that is not square are ``None``.
 
     Raises:
-        RecipeError: for a model that is not in the catalogue, naming the nearest, or a shift as large
-            as the images.
+        RecipeError: for a model that is not in the catalogue, naming the nearest, a shift as large as the
+            images, or a ball that cannot be trained in.
+        AttackError: where ``robust`` is no ball.
 
     >>> resolve(Recipe(), images=60000, size=(28, 28), flip=True, precision="float32").epochs
     10
@@ -79,7 +83,25 @@ def resolve(recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, p
         )
     if recipe.precision is None:
         decided["precision"] = precision
+    decided |= _robust(recipe)
     return recipe.changed(**decided)
+
+
+def _robust(recipe: Recipe) -> dict[str, object]:
+    if recipe.robust is None:
+        if recipe.robust_method is not None:
+            raise RecipeError(
+                f"robust_method is '{recipe.robust_method}', and no ball is given to be robust in; give one, "
+                "such as robust='linf:8/255'"
+            )
+        return {}
+    ball = parse_ball(recipe.robust)
+    if not isinstance(ball, Linf | L2) or not 0 < ball.eps < math.inf:
+        raise RecipeError(
+            f"robust is '{recipe.robust}', where a ball linf:EPS or l2:EPS of a radius over 0 is wanted, "
+            "such as linf:8/255"
+        )
+    return {"robust_method": recipe.robust_method or "fast"}
 
 
 def _shift(recipe: Recipe, size: tuple[int, int]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from statistics import median
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -69,6 +70,7 @@ class Loop:
     save: Callable[[], object]
     on_event: OnEvent
     world: World = field(default_factory=World)
+    judged_by: ClassVar[str] = "validation_accuracy"
     _gradients: SummedGradients = field(init=False)
     _interrupts: Interrupts = field(init=False, default_factory=Interrupts)
     _step_seconds: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MEASURED_STEPS))
@@ -154,24 +156,38 @@ class Loop:
         set_rates(self.optimizers, factor)
         self.state.rate = self.optimizers[0].param_groups[0]["lr"]
         pixels = images.float().div_(255).contiguous(memory_format=policy.memory_format)
-        with policy.autocast():
-            logits = self.classifier(pixels).float()
+        logits = self._descend(pixels, labels).detach()
+        # What is told is the loss without smoothing, so that training and validation compare.
+        plain = F.cross_entropy(logits, labels)
+        right = (logits.argmax(dim=1) == labels).sum()
+        self._waiting.append((plain, right, len(labels)))
+        self.state.step += 1
+        self.state.epoch_step += 1
+
+    def _descend(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        """Move the weights by a batch in [0, 1], and give the logits at which that was done."""
+        logits = self._logits(pixels)
+        self._update(self._loss(logits, labels), len(labels))
+        return logits
+
+    def _logits(self, pixels: Tensor) -> Tensor:
+        with self.classifier.policy.autocast():
+            logits: Tensor = self.classifier(pixels).float()
+        return logits
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         assert self.recipe.label_smoothing is not None
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        return F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+
+    def _update(self, loss: Tensor, count: int) -> None:
         # The processes' shares of the batch need not be of one size; their gradients add up to the batch's.
-        (loss * (len(labels) / self.batches.batch)).backward()  # type: ignore[no-untyped-call]
+        (loss * (count / self.batches.batch)).backward()  # type: ignore[no-untyped-call]
         self._gradients.collect()
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if isinstance(self.classifier.network, KeepsNorms):
             self.classifier.network.keep_norms()
-        # What is told is the loss without smoothing, so that training and validation compare.
-        plain = F.cross_entropy(logits.detach(), labels)
-        right = (logits.detach().argmax(dim=1) == labels).sum()
-        self._waiting.append((plain, right, len(labels)))
-        self.state.step += 1
-        self.state.epoch_step += 1
 
     def _read(self, left: int) -> None:
         """Read the figures of this process's steps, but for the latest ones."""
@@ -218,17 +234,22 @@ class Loop:
         if not math.isfinite(loss):
             raise TrainingError(self._not_finite("validation loss", loss))
         accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
+        more = self._measure_more()
         self._validations.append(time.perf_counter() - began)
         self._reserve(median(self._validations))
         self._agree(0)
-        self._record(loss, accuracy)
+        self._record(loss, accuracy, more)
+
+    def _measure_more(self) -> Row:
+        """Measure at a validation what its row holds besides the usual columns: nothing here."""
+        return {}
 
     def _reserve(self, seconds: float) -> None:
         self.state.reserve = self.world.told(seconds)
         if isinstance(self.budget, TimeBudget):
             self.budget.reserve = self.state.reserve
 
-    def _record(self, loss: float, accuracy: float) -> None:
+    def _record(self, loss: float, accuracy: float, more: Row | None = None) -> None:
         state = self.state
         row: Row = {
             "epoch": state.epoch + 1,
@@ -241,17 +262,19 @@ class Loop:
             "validation_loss": loss,
             "validation_accuracy": accuracy,
             "images_per_second": round(self._speed, 1),
+            **(more or {}),
         }
         state.rows.append(row)
         if self._is_best(row):
             state.best_epoch = len(state.rows)
             state.best = self._best_tensors()
         state.loss_sum, state.right, state.seen = 0.0, 0, 0
-        target = self.recipe.target
+        target, reached = self.recipe.target, row[self.judged_by]
         self.on_event(Event("epoch", row))
-        if target is not None and accuracy >= target:
+        if target is not None and reached >= target:
             state.trained = True
-            message = f"validation accuracy {accuracy:.4f} is at the target of {target}; stopping"
+            named = self.judged_by.replace("_", " ")
+            message = f"{named} {reached:.4f} is at the target of {target}; stopping"
             self.on_event(Event("note", {"message": message}))
 
     def _best_tensors(self) -> dict[str, Tensor]:
@@ -262,10 +285,8 @@ class Loop:
         if not self.state.best_epoch:
             return True
         best = self.state.rows[self.state.best_epoch - 1]
-        return (row["validation_accuracy"], -row["validation_loss"]) >= (
-            best["validation_accuracy"],
-            -best["validation_loss"],
-        )
+        one, other = ((each[self.judged_by], -each["validation_loss"]) for each in (row, best))
+        return one >= other
 
     def _expect(self) -> None:
         """Learn from the first steps what the budget holds and what the last validation will take."""
