@@ -21,6 +21,7 @@ ROOMS = (
     "training",
     "recipes",
     "classifier",
+    "attack",
     "explain",
     "models",
     "data",

@@ -51,3 +51,9 @@ def test_failures_mirror_successes(share):
 def test_what_is_no_share_is_refused(successes, trials, confidence):
     with pytest.raises(ValueError, match="is not"):
         wilson(successes, trials, confidence=confidence)
+
+
+def test_a_sum_of_shares_has_an_interval_between_those_of_counts():
+    low, high = wilson(7.5, 10)
+    assert wilson(7, 10)[0] < low < wilson(8, 10)[0]
+    assert wilson(7, 10)[1] < high < wilson(8, 10)[1]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from striate.core.errors import RecipeError
-from striate.core.recipe import FITS, OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
+from striate.core.recipe import FITS, OPTIMIZERS, PRECISIONS, ROBUST_METHODS, SCHEDULES, Recipe
 
 
 def number(low: float, high: float, **bounds: bool) -> st.SearchStrategy[float]:
@@ -42,6 +42,8 @@ UNDECIDED = {
     "flip": st.booleans(),
     "average_mirrored": st.booleans(),
     "shift": st.integers(0, 4096),
+    "robust": st.text(),
+    "robust_method": st.sampled_from(ROBUST_METHODS),
     "precision": st.sampled_from(PRECISIONS),
 }
 

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from striate.explain import differentiating, first_layer
+from striate.engine import passes as passing
+from striate.explain import first_layer
 from striate.explain.integrated_gradients import integrated_gradients
 
 ONES = torch.ones(1, 1, 3, 3, dtype=torch.float64)
@@ -95,7 +96,7 @@ def test_it_is_computed_at_each_place_where_images_enter_otherwise(network) -> N
 @pytest.mark.parametrize("bytes_", [1, 20_000])
 def test_images_pass_in_parts(bytes_, monkeypatch) -> None:
     whole, _ = explained(Network())
-    for module in (differentiating, first_layer):
+    for module in (passing, first_layer):
         monkeypatch.setattr(module, "GRAPH_BYTES", bytes_)
     parts, passes = explained(Network())
     assert torch.allclose(parts, whole, rtol=1e-6)

@@ -96,3 +96,13 @@ def test_drawing_leaves_pyplot_alone():
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout == "False False\n"
+
+
+def test_the_accuracy_under_attack_is_drawn_and_the_best_is_chosen_by_it(tmp_path):
+    plain = rows(6)
+    robust = [{**row, "robust_accuracy": 0.5 - 0.02 * abs(row["epoch"] - 3)} for row in plain]
+    training_curves(plain, tmp_path / "plain.png")
+    training_curves(robust, tmp_path / "robust.png")
+    with Image.open(tmp_path / "plain.png") as one, Image.open(tmp_path / "robust.png") as other:
+        assert one.size == other.size
+        assert one.tobytes() != other.tobytes()

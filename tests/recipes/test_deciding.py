@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from striate.core.errors import RecipeError
+from striate.core.errors import AttackError, RecipeError
 from striate.core.recipe import Recipe
 from striate.models import CATALOGUE
 from striate.recipes import resolve
 from striate.recipes.deciding import DEEP_WITHOUT_NORM
 
-UNUSED = {"minutes", "epochs", "target", "size", "validation"}
+UNUSED = {"minutes", "epochs", "target", "size", "validation", "robust", "robust_method"}
 
 
 @given(images=st.integers(1, 10**7), height=st.integers(4, 300), width=st.integers(4, 300))
@@ -97,3 +97,27 @@ def test_large_images_get_a_residual_network() -> None:
 def test_an_unknown_model_is_refused_before_anything_is_made() -> None:
     with pytest.raises(RecipeError, match="did you mean 'compact-small'"):
         resolve(Recipe(model="compact-smal"), images=5, size=(8, 8), flip=True, precision="float32")
+
+
+def test_robust_trainings_are_fast_unless_told_otherwise() -> None:
+    decided = {"images": 5000, "size": (28, 28), "flip": True, "precision": "float32"}
+    assert resolve(Recipe(robust="linf:8/255"), **decided).robust_method == "fast"
+    assert resolve(Recipe(robust="l2:0.5", robust_method="trades"), **decided).robust_method == "trades"
+    assert resolve(Recipe(), **decided).robust_method is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "said"),
+    [
+        ({"robust": "linf:8"}, AttackError, "8/255"),
+        ({"robust": "linf"}, AttackError, "linf"),
+        ({"robust": "l3:0.1"}, AttackError, "l3"),
+        ({"robust": "l0:5"}, RecipeError, "linf:8/255"),
+        ({"robust": "linf:0"}, RecipeError, "over 0"),
+        ({"robust": "l2:inf"}, RecipeError, "over 0"),
+        ({"robust_method": "pgd"}, RecipeError, "no ball is given"),
+    ],
+)
+def test_balls_that_cannot_be_trained_in_are_refused(fields, error, said) -> None:
+    with pytest.raises(error, match=said):
+        resolve(Recipe(**fields), images=5000, size=(28, 28), flip=True, precision="float32")

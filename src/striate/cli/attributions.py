@@ -97,7 +97,7 @@ def ask(explained: Explained, photos: Sequence[Path], target: str | None) -> Ans
     """
     import torch
 
-    from striate.explain.borrowing import borrowed
+    from striate.engine.borrowing import borrowed
     from striate.explain.differentiating import plain_scores
 
     wanted = None if target is None else explained.target(target)

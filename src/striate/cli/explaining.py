@@ -209,7 +209,7 @@ def _from_code(word: str, size: str | None, device: str | None) -> Explained:
 
     from striate.cli.networks import Wanted, find_network, read_size
     from striate.core.device import choose_policy
-    from striate.explain.borrowing import borrowed
+    from striate.engine.borrowing import borrowed
     from striate.explain.differentiating import plain_scores
 
     place = choose_policy(device, "float32").device

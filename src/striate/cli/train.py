@@ -103,7 +103,14 @@ def _how_to_go_on(started: list[str]) -> str:
 def _say_result(run: Run) -> None:
     for part, evaluation in run.evaluation.items():
         output.say(output.accuracy_line(part, evaluation))
+    if run.recipe.robust is not None:
+        best = max(row["robust_accuracy"] for row in run.rows)
+        output.say(f"validation accuracy under attack (PGD, {run.recipe.robust}): {output.percent(best)}")
     output.say(f"the run is {run.path}; its pictures: curves.png, confusion.png, predictions.png")
     output.say("what next:")
     output.say(f"  {output.command('striate', 'val', str(run.path))}")
     output.say(f"  {output.command('striate', 'predict', str(run.path))} PICTURE_OR_FOLDER")
+    if run.recipe.robust is not None:
+        norm, _, radius = run.recipe.robust.partition(":")
+        words = "striate", "attack", str(run.path), "--norm", norm, "--eps", radius
+        output.say(f"  {output.command(*words)}")

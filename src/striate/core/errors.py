@@ -3,6 +3,7 @@
 ::
 
     StriateError
+    ├── AttackError      an attack that cannot be made on a model and images as they are given
     ├── DataError        a source of images cannot be used
     ├── DeviceError      a device or precision that this machine does not have
     ├── LayerError       an input or argument of a kind that a layer or an analysis does not take
@@ -25,6 +26,10 @@ from collections.abc import Iterable
 
 class StriateError(Exception):
     """Base of every error that is the input's doing rather than a defect of striate."""
+
+
+class AttackError(StriateError):
+    """Raised when an attack cannot be made on a model and images as they are given."""
 
 
 class DataError(StriateError):

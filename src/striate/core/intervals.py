@@ -6,7 +6,7 @@ import math
 from statistics import NormalDist
 
 
-def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
     """Give the Wilson score interval of a share.
 
     With ``p = successes / trials`` and the normal quantile ``z``, the bounds are
@@ -14,7 +14,8 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[fl
     they stay in [0, 1] and hold near 0 and 1.
 
     Args:
-        successes: how many trials succeeded, 0 to ``trials``.
+        successes: how many trials succeeded, 0 to ``trials``; or the sum of a value in [0, 1] of each trial.
+            None of the same mean varies more than successes and failures do, so the interval is wide enough.
         trials: how many were made, at least 1.
         confidence: coverage of the interval, in (0, 1).
 

@@ -216,6 +216,7 @@ _EPOCH_FIGURES = (
     ("train_accuracy", "training accuracy {:.2%}"),
     ("validation_loss", "validation loss {:.4f}"),
     ("validation_accuracy", "validation accuracy {:.2%}"),
+    ("robust_accuracy", "robust {:.2%}"),
     ("images_per_second", "{:,.0f} images/s"),
 )
 

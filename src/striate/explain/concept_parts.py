@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.core.errors import ShapeError
-from striate.explain.borrowing import borrowed
+from striate.engine.borrowing import borrowed
 from striate.explain.concept_pixels import border_colour, objects
 from striate.explain.concepts import Concept, ConceptFamily
 from striate.explain.differentiating import plain_scores

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from striate.core.errors import LayerError
 from striate.core.events import OnEvent, ignore
+from striate.engine.borrowing import borrowed_for_gradients
 from striate.explain.attribution import Attribution
-from striate.explain.borrowing import borrowed_for_gradients
 from striate.explain.differentiating import by_parts, derivative, leaf_of
 from striate.explain.layers import check_images, unwrapped
 from striate.explain.replacing import Intercepted

@@ -7,22 +7,12 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 
 from striate.core.errors import LayerError, ShapeError
 from striate.core.events import OnEvent
+from striate.engine.passes import images_at_once
 from striate.explain.scores import reason_of, scores_of
 from striate.explain.scoring import Targets, chosen_targets, counted, images_per_pass
-
-GRAPH_BYTES = 256 * 2**20
-"""How much the layers of one pass may keep for its derivatives on a CPU, at most, unless one image alone
-needs more: what is larger leaves the caches, and is allocated anew, page by page."""
-
-GPU_BYTES = 16 * GRAPH_BYTES
-"""The same on other devices, which only many images at once keep busy."""
-
-FEW = 4
-"""So many images pass at once without being measured first."""
 
 Forward: TypeAlias = Callable[[nn.Module, Tensor], Tensor]
 """Gives the scores of a network for images, as `scores_of` does."""
@@ -228,39 +218,3 @@ def summed_gradients(
         total[begin:end] += (share @ gradients.flatten(1)).view_as(total[begin:end])
         told(len(part))
     return total.movedim(-1, 1)
-
-
-def images_at_once(
-    forward: Callable[[Tensor], object], image: Tensor, network: nn.Module, *, wanted: int, keeps: int = 1
-) -> int:
-    """Say how many images may pass at once, so that what layers keep for derivatives fits `GRAPH_BYTES`.
-
-    Args:
-        forward: makes an image pass; it is called where more than a few are wanted.
-        image: 1 x C x spatial.
-        network: its weights, which are kept once for all, are not counted.
-        wanted: how many are to pass in all.
-        keeps: how many times as much as that pass is kept.
-
-    Returns:
-        From 1 to the number wanted.
-
-    >>> images_at_once(torch.exp, torch.ones(1, 1, 4), nn.Identity(), wanted=30)
-    30
-    """
-    if wanted <= FEW:
-        return wanted
-    weights = {each.untyped_storage().data_ptr() for each in (*network.parameters(), *network.buffers())}
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with saved_tensors_hooks(keep, lambda tensor: tensor):
-        forward(image.detach().requires_grad_())
-    layers = sum(size for place, size in kept.items() if place not in weights) * keeps
-    pixels = 4 * image.numel() * image.element_size()  # it, the network's copy, and the gradients of both
-    room = GRAPH_BYTES if image.device.type == "cpu" else GPU_BYTES
-    return min(wanted, max(1, room // (layers + pixels)))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from striate.core.errors import LayerError
 from striate.core.events import OnEvent, ignore
-from striate.explain.borrowing import borrowed
+from striate.engine.borrowing import borrowed
 from striate.explain.layers import layer_calls, observe, unwrapped
 from striate.explain.recording import weights_of
 from striate.explain.streaming import Images, Prepare, batches, first_batch

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from striate.explain.differentiating import GRAPH_BYTES, Answer, Points, leaf_of, summed_gradients
+from striate.engine.passes import GRAPH_BYTES
+from striate.explain.differentiating import Answer, Points, leaf_of, summed_gradients
 from striate.explain.replacing import Call, Intercepted
 from striate.explain.scores import scores_of
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from striate.core.errors import LayerError, ShapeError
 from striate.core.seeds import derive
+from striate.engine.borrowing import borrowed_in_training
 from striate.engine.randomness import borrowed_generators, seed_generators
-from striate.explain.borrowing import borrowed_in_training
 from striate.explain.flow import GradientFlow, LayerFlow
 from striate.explain.recording import Record, norm, recorded, weights_of
 from striate.explain.verdicts import judge

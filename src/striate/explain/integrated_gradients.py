@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from striate.core.errors import LayerError
 from striate.core.events import OnEvent, ignore
+from striate.engine.borrowing import borrowed_for_gradients
+from striate.engine.ordering import filters_channels_last
 from striate.explain.attribution import Attribution
-from striate.explain.borrowing import borrowed_for_gradients
 from striate.explain.differentiating import plain_scores
 from striate.explain.first_layer import gradients_along
 from striate.explain.layers import check_images, unwrapped
-from striate.explain.ordering import filters_channels_last
 from striate.explain.scoring import Targets, as_baseline, chosen_targets, counted
 
 LARGE_GAP = 0.05

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from striate.core.errors import LayerError, ShapeError, StriateError, unknown_name
-from striate.explain.borrowing import borrowed
+from striate.engine.borrowing import borrowed
 from striate.geometry.functions import first_tensor
 from striate.geometry.tracing import trace
 from striate.nn.inputs import by

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.core.errors import LayerError, ShapeError
-from striate.explain.borrowing import borrowed
+from striate.engine.borrowing import borrowed
 from striate.explain.layers import check_images, find_layer, layer_calls, observe, unwrapped
 from striate.nn.inputs import by
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from striate.core.errors import LayerError, ShapeError
 from striate.core.events import OnEvent, ignore
-from striate.explain.borrowing import borrowed
+from striate.engine.borrowing import borrowed
 from striate.explain.layers import observe, unwrapped
 from striate.explain.receptive import LayerField, layer_field
 from striate.explain.streaming import Images, Prepare, batches, class_labels, first_batch, stored

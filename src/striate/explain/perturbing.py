@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from striate.explain.ordering import filters_channels_last
+from striate.engine.ordering import filters_channels_last
 from striate.explain.scores import scores_of
 from striate.explain.scoring import images_per_pass
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from striate.core.errors import LayerError, ShapeError
 from striate.core.events import OnEvent, ignore
 from striate.core.seeds import derive
-from striate.explain.borrowing import borrowed
+from striate.engine.borrowing import borrowed
 from striate.explain.differentiating import plain_scores
 from striate.explain.layers import check_images
 from striate.explain.perturbing import Change, changed_scores

@@ -12,8 +12,8 @@ from torch import Generator, Tensor, nn
 from striate.core.errors import LayerError
 from striate.core.events import OnEvent, ignore
 from striate.core.seeds import derive
+from striate.engine.borrowing import borrowed
 from striate.explain.attribution import Attribution
-from striate.explain.borrowing import borrowed
 from striate.explain.differentiating import plain_scores
 from striate.explain.layers import check_images
 from striate.explain.perturbing import Change, changed_scores

@@ -8,11 +8,11 @@ from torch import Generator, Tensor, nn
 from striate.core.errors import LayerError
 from striate.core.events import OnEvent, ignore
 from striate.core.seeds import derive
+from striate.engine.borrowing import borrowed_for_gradients
+from striate.engine.ordering import filters_channels_last
 from striate.explain.attribution import Attribution
-from striate.explain.borrowing import borrowed_for_gradients
 from striate.explain.differentiating import input_gradients, plain_scores, summed_gradients
 from striate.explain.layers import check_images, unwrapped
-from striate.explain.ordering import filters_channels_last
 from striate.explain.scoring import Targets, chosen_targets, counted
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from striate.core.errors import LayerError, ShapeError
 from striate.core.events import OnEvent, ignore
 from striate.core.seeds import derive
-from striate.explain.borrowing import borrowed
+from striate.engine.borrowing import borrowed
 from striate.explain.features import weighing_layers
 from striate.explain.layers import observe, unwrapped
 from striate.explain.projection import check_features

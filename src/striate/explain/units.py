@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from striate.core.errors import ShapeError
-from striate.explain.borrowing import borrowed
+from striate.engine.borrowing import borrowed
 from striate.explain.filters import is_convolution
 from striate.explain.layers import check_images, find_layer, layer_calls, observe, split_call, unwrapped
 from striate.explain.receptive import LayerField, layer_field

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from striate.core.errors import LayerError, ShapeError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.seeds import derive
-from striate.explain.borrowing import borrowed_for_gradients
+from striate.engine.borrowing import borrowed_for_gradients
 from striate.explain.concepts import Sliced, taken
 from striate.explain.layers import check_images, last_spatial_layer, spatial_layers, unwrapped
 from striate.explain.objectives import Objective, check_units, similarity

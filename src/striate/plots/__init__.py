@@ -1,5 +1,6 @@
 """Every picture that striate draws: PNG files, made without pyplot, and SVG drawings; whole or absent."""
 
+from striate.plots.adversarial import AdversarialTile, adversarial_picture
 from striate.plots.attribution import MapTile, attribution_picture, attribution_sheet
 from striate.plots.concept_bars import concept_bars
 from striate.plots.confusion import confusion_matrix
@@ -8,19 +9,24 @@ from striate.plots.depth_study import depth_curves, depth_gradients
 from striate.plots.feature_maps import contact_sheet, feature_map_sheet, filter_weights
 from striate.plots.filter_sheet import FilterTile, filter_sheet
 from striate.plots.gradient_flow import gradient_flow
+from striate.plots.invariance import invariance_curves, layer_shift_chart, worst_sheet
 from striate.plots.network import network_diagram, network_svg
 from striate.plots.patches import patch_sheet
 from striate.plots.representation import probe_curve, representation_map, similarity_map
+from striate.plots.robust_curve import robust_curve
 from striate.plots.sharing_study import sharing_accuracy
 from striate.plots.sheet import prediction_sheet
+from striate.plots.sticker import sticker_page
 from striate.plots.unit import unit_picture
 from striate.plots.unit_sheet import UnitRow, UnitTile, unit_sheet
 
 __all__ = [
+    "AdversarialTile",
     "FilterTile",
     "MapTile",
     "UnitRow",
     "UnitTile",
+    "adversarial_picture",
     "attribution_picture",
     "attribution_sheet",
     "concept_bars",
@@ -32,15 +38,20 @@ __all__ = [
     "filter_sheet",
     "filter_weights",
     "gradient_flow",
+    "invariance_curves",
+    "layer_shift_chart",
     "network_diagram",
     "network_svg",
     "patch_sheet",
     "prediction_sheet",
     "probe_curve",
     "representation_map",
+    "robust_curve",
     "sharing_accuracy",
     "similarity_map",
+    "sticker_page",
     "training_curves",
     "unit_picture",
     "unit_sheet",
+    "worst_sheet",
 ]

@@ -18,7 +18,8 @@ from striate.plots.paper import BLUE, FAINT, INK, VERMILION, new_figure, plain_a
 Figures: TypeAlias = NDArray[np.float64]
 
 _NAMES = ("training, while learning", "validation, after the epoch")
-_LINES = ((BLUE, "-", "o"), (VERMILION, "--", "s"))
+_ATTACKED = "validation, under attack"
+_LINES = ((BLUE, "-", "o"), (VERMILION, "--", "s"), (INK, ":", "^"))
 
 
 def training_curves(rows: Sequence[Mapping[str, Any]], path: os.PathLike[str] | str) -> None:
@@ -29,7 +30,8 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: os.PathLike[str] | 
 
     Args:
         rows: the rows of ``results.csv``: ``epoch``, ``seconds``, ``learning_rate``, ``train_loss``,
-            ``train_accuracy``, ``validation_loss``, ``validation_accuracy``, ``images_per_second``.
+            ``train_accuracy``, ``validation_loss``, ``validation_accuracy``, ``images_per_second``;
+            of a robust training ``robust_accuracy`` besides, which the best epoch is then chosen by.
         path: the PNG file to be made or replaced.
 
     Raises:
@@ -49,8 +51,14 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: os.PathLike[str] | 
     loss, accuracy, rate, speed = (figure.add_subplot(grid[place]) for place in np.ndindex(2, 2))
     _draw(loss, epochs, [_column(rows, "train_loss"), _column(rows, "validation_loss")], "loss (nats)")
     loss.legend(_NAMES, frameon=False, fontsize=9, labelcolor=INK)
-    _draw(accuracy, epochs, [100 * _column(rows, "train_accuracy"), validation], "accuracy (%)")
-    _mark_best(accuracy, epochs, validation)
+    robust = 100 * _column(rows, "robust_accuracy")
+    attacked = not np.isnan(robust).all()
+    judged = robust if attacked else validation
+    found = [100 * _column(rows, "train_accuracy"), validation, *([robust] if attacked else [])]
+    _draw(accuracy, epochs, found, "accuracy (%)")
+    _mark_best(accuracy, epochs, judged)
+    if attacked:
+        accuracy.legend(accuracy.lines[2:3], [_ATTACKED], frameon=False, fontsize=9, labelcolor=INK)
     _draw(rate, epochs, [_column(rows, "learning_rate")], "learning rate")
     _draw(speed, epochs, [_column(rows, "images_per_second")], "images/s")
     speed.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -58,7 +66,8 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: os.PathLike[str] | 
         _begin_at_zero(axes)
     for axes in (rate, speed):
         axes.set_xlabel("epoch", fontsize=10, color=INK)
-    figure.suptitle(_title(epochs, validation, _column(rows, "seconds")), fontsize=12, color=INK)
+    what = "accuracy under attack" if attacked else "accuracy"
+    figure.suptitle(_title(epochs, judged, _column(rows, "seconds"), what), fontsize=12, color=INK)
     save(figure, path)
 
 
@@ -106,13 +115,13 @@ def _mark_best(axes: Axes, epochs: Figures, accuracy: Figures) -> None:
     )
 
 
-def _title(epochs: Figures, accuracy: Figures, seconds: Figures) -> str:
+def _title(epochs: Figures, accuracy: Figures, seconds: Figures, what: str) -> str:
     parts = [f"{epochs[-1]:g} epoch{'' if epochs[-1] == 1 else 's'}"]
     if not math.isnan(seconds[-1]):
         parts.append(f"in {seconds[-1]:,.0f} s")
     if not np.isnan(accuracy).all():
         best = int(np.nanargmax(accuracy))
         parts.append(
-            f"\N{EM DASH} best validation accuracy {accuracy[best]:.2f} %, after epoch {epochs[best]:g}"
+            f"\N{EM DASH} best validation {what} {accuracy[best]:.2f} %, after epoch {epochs[best]:g}"
         )
     return " ".join(parts)

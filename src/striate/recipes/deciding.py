@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from striate.attack.balls import L2, Linf, parse_ball
 from striate.core.errors import RecipeError, unknown_name
 from striate.core.recipe import Recipe
 from striate.models import CATALOGUE
@@ -51,8 +54,9 @@ def resolve(
         that is not square are ``None``.
 
     Raises:
-        RecipeError: for a model that is not in the catalogue, naming the nearest, or a shift as large
-            as the images.
+        RecipeError: for a model that is not in the catalogue, naming the nearest, a shift as large as the
+            images, or a ball that cannot be trained in.
+        AttackError: where ``robust`` is no ball.
 
     >>> resolve(Recipe(), images=60000, size=(28, 28), flip=True, precision="float32").epochs
     10
@@ -70,7 +74,8 @@ def resolve(
     if recipe.batch is None:
         decided["batch"] = _batch(images)
     if recipe.prune is None:
-        decided["prune"] = PRUNED if device == "cpu" and images >= FEWEST_PRUNED else 0.0
+        pays = device == "cpu" and images >= FEWEST_PRUNED and recipe.robust is None
+        decided["prune"] = PRUNED if pays else 0.0
     if recipe.learning_rate is None:
         decided["learning_rate"] = PEAK_RATES[recipe.optimizer]
     if recipe.other_rate is None:
@@ -93,6 +98,7 @@ def resolve(
         )
     if recipe.precision is None:
         decided["precision"] = precision
+    decided |= _robust(recipe)
     return recipe.changed(**decided)
 
 
@@ -103,6 +109,28 @@ def _model(recipe: Recipe, size: tuple[int, int]) -> str:
     # other one is ahead.
     brief = recipe.epochs is not None and recipe.epochs < BRIEF
     return "compact-light" if brief else "compact-medium"
+
+
+def _robust(recipe: Recipe) -> dict[str, object]:
+    if recipe.robust is None:
+        if recipe.robust_method is not None:
+            raise RecipeError(
+                f"robust_method is '{recipe.robust_method}', and no ball is given to be robust in; give one, "
+                "such as robust='linf:8/255'"
+            )
+        return {}
+    if recipe.prune:
+        raise RecipeError(
+            f"prune is {recipe.prune:g} and robust is '{recipe.robust}': images are left out by their loss, "
+            "which attacks change; leave one of them out"
+        )
+    ball = parse_ball(recipe.robust)
+    if not isinstance(ball, Linf | L2) or not 0 < ball.eps < math.inf:
+        raise RecipeError(
+            f"robust is '{recipe.robust}', where a ball linf:EPS or l2:EPS of a radius over 0 is wanted, "
+            "such as linf:8/255"
+        )
+    return {"robust_method": recipe.robust_method or "fast"}
 
 
 def _shift(recipe: Recipe, size: tuple[int, int]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from statistics import median
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -70,8 +71,10 @@ class Loop:
     save: Callable[[], object]
     on_event: OnEvent
     world: World = field(default_factory=World)
+    judged_by: ClassVar[str] = "validation_accuracy"
     _gradients: SummedGradients = field(init=False)
     _pruning: Pruning = field(init=False)
+    _weights: Tensor | None = field(init=False, default=None)
     _interrupts: Interrupts = field(init=False, default_factory=Interrupts)
     _step_seconds: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MEASURED_STEPS))
     _waiting: deque[tuple[Tensor, Tensor, Tensor | int, int]] = field(init=False, default_factory=deque)
@@ -169,39 +172,52 @@ class Loop:
         set_rates(self.optimizers, factor)
         self.state.rate = self.optimizers[0].param_groups[0]["lr"]
         pixels = images.float().div_(255).contiguous(memory_format=policy.memory_format)
-        with policy.autocast():
-            logits = self.classifier(pixels).float()
-        loss = self._loss(logits, labels, self.batches.share_of(chosen))
+        index = self.batches.share_of(chosen)
+        self._weights = self._pruning.weights(index) if self._pruning.share else None
+        logits = self._descend(pixels, labels).detach()
+        self._note(logits, labels, index)
+        self.state.step += 1
+        self.state.epoch_step += 1
+
+    def _note(self, logits: Tensor, labels: Tensor, index: Tensor) -> None:
+        """Keep a step's figures to be told: the loss without smoothing, as validations have it."""
+        hits = logits.argmax(dim=1) == labels
+        if self._weights is None:
+            self._waiting.append((F.cross_entropy(logits, labels), hits.sum(), len(labels), len(labels)))
+            return
+        losses, weight = F.cross_entropy(logits, labels, reduction="none"), self._weights.sum()
+        self._pruning.note(index, losses)
+        mean, right = (losses * self._weights).sum() / weight, (hits * self._weights).sum()
+        self._waiting.append((mean, right, weight, len(labels)))
+
+    def _descend(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        """Move the weights by a batch in [0, 1], and give the logits at which that was done."""
+        logits = self._logits(pixels)
+        self._update(self._loss(logits, labels), len(labels))
+        return logits
+
+    def _logits(self, pixels: Tensor) -> Tensor:
+        with self.classifier.policy.autocast():
+            logits: Tensor = self.classifier(pixels).float()
+        return logits
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        smoothing = self.recipe.label_smoothing
+        assert smoothing is not None
+        if self._weights is None:
+            return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        return (losses * self._weights).mean()
+
+    def _update(self, loss: Tensor, count: int) -> None:
         # The processes' shares of the batch need not be of one size; their gradients add up to the batch's.
-        (loss * (len(labels) / self.batches.batch)).backward()  # type: ignore[no-untyped-call]
+        (loss * (count / self.batches.batch)).backward()  # type: ignore[no-untyped-call]
         self._gradients.collect()
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if isinstance(self.classifier.network, KeepsNorms):
             self.classifier.network.keep_norms()
-        self.state.step += 1
-        self.state.epoch_step += 1
-
-    def _loss(self, logits: Tensor, labels: Tensor, index: Tensor) -> Tensor:
-        """Give what the step makes smaller, and keep its figures to be told.
-
-        What is told is the loss without smoothing, so that training and validation compare.
-        """
-        smoothing = self.recipe.label_smoothing
-        assert smoothing is not None
-        given = logits.detach()
-        hits = given.argmax(dim=1) == labels
-        if not self._pruning.share:
-            self._waiting.append((F.cross_entropy(given, labels), hits.sum(), len(labels), len(labels)))
-            return F.cross_entropy(logits, labels, label_smoothing=smoothing)
-        weights = self._pruning.weights(index)
-        plain = F.cross_entropy(given, labels, reduction="none")
-        self._pruning.note(index, plain)
-        weight = weights.sum()
-        self._waiting.append(((plain * weights).sum() / weight, (hits * weights).sum(), weight, len(labels)))
-        each = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-        return (each * weights).mean()
 
     def _read(self, left: int) -> None:
         """Read the figures of this process's steps, but for the latest ones."""
@@ -249,17 +265,22 @@ class Loop:
         if not math.isfinite(loss):
             raise TrainingError(self._not_finite("validation loss", loss))
         accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
+        more = self._measure_more()
         self._validations.append(time.perf_counter() - began)
         self._reserve(median(self._validations))
         self._agree(0)
-        self._record(loss, accuracy)
+        self._record(loss, accuracy, more)
+
+    def _measure_more(self) -> Row:
+        """Measure at a validation what its row holds besides the usual columns: nothing here."""
+        return {}
 
     def _reserve(self, seconds: float) -> None:
         self.state.reserve = self.world.told(seconds)
         if isinstance(self.budget, TimeBudget):
             self.budget.reserve = self.state.reserve
 
-    def _record(self, loss: float, accuracy: float) -> None:
+    def _record(self, loss: float, accuracy: float, more: Row | None = None) -> None:
         state = self.state
         row: Row = {
             "epoch": state.epoch + 1,
@@ -272,17 +293,19 @@ class Loop:
             "validation_loss": loss,
             "validation_accuracy": accuracy,
             "images_per_second": round(self._speed, 1),
+            **(more or {}),
         }
         state.rows.append(row)
         if self._is_best(row):
             state.best_epoch = len(state.rows)
             state.best = self._best_tensors()
         state.loss_sum, state.right, state.weight, state.seen = 0.0, 0.0, 0.0, 0
-        target = self.recipe.target
+        target, reached = self.recipe.target, row[self.judged_by]
         self.on_event(Event("epoch", row))
-        if target is not None and accuracy >= target:
+        if target is not None and reached >= target:
             state.trained = True
-            message = f"validation accuracy {accuracy:.4f} is at the target of {target}; stopping"
+            named = self.judged_by.replace("_", " ")
+            message = f"{named} {reached:.4f} is at the target of {target}; stopping"
             self.on_event(Event("note", {"message": message}))
 
     def _best_tensors(self) -> dict[str, Tensor]:
@@ -293,10 +316,8 @@ class Loop:
         if not self.state.best_epoch:
             return True
         best = self.state.rows[self.state.best_epoch - 1]
-        return (row["validation_accuracy"], -row["validation_loss"]) >= (
-            best["validation_accuracy"],
-            -best["validation_loss"],
-        )
+        one, other = ((each[self.judged_by], -each["validation_loss"]) for each in (row, best))
+        return one >= other
 
     def _expect(self) -> None:
         """Learn from the first steps what the budget holds and what the last validation will take."""

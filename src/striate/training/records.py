@@ -13,7 +13,7 @@ from pathlib import Path
 from striate.core.errors import RunError
 from striate.core.events import Event, OnEvent
 from striate.core.files import write_text
-from striate.training.run import COLUMNS, Row, Run
+from striate.training.run import Row, Run
 
 
 def write_rows(run: Run, rows: Iterable[Row]) -> None:
@@ -21,10 +21,10 @@ def write_rows(run: Run, rows: Iterable[Row]) -> None:
 
     Args:
         run: whose results they are.
-        rows: one an epoch, with the keys `striate.training.run.COLUMNS`.
+        rows: one an epoch, with the keys ``run.columns``; the run's recipe is there already.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, run.columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     with writing(run.path):
@@ -39,7 +39,7 @@ def append_row(run: Run, row: Row) -> None:
         row: an epoch's figures.
     """
     with writing(run.path), (run.path / "results.csv").open("a", encoding="utf-8", newline="") as file:
-        csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
+        csv.DictWriter(file, run.columns, lineterminator="\n").writerow(row)
 
 
 def logged(run: Run, on_event: OnEvent) -> OnEvent:

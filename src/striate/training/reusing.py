@@ -67,10 +67,11 @@ def runs_from_recordings(session: Session) -> bool:
         session: before its first step, or where it was stopped.
 
     Returns:
-        True on a CUDA device that holds all images, where one process trains for a budget in epochs: only
-        then is everything known beforehand that a step depends on.
+        True on a CUDA device that holds all images, where one process trains for a budget in epochs on images
+        as they are: only then is everything known beforehand that a step depends on.
     """
-    known = session.world.size == 1 and isinstance(session.budget(), StepBudget) and not session.recipe.prune
+    known = session.world.size == 1 and isinstance(session.budget(), StepBudget)
+    known = known and session.recipe.robust is None and not session.recipe.prune
     return known and _on_cuda(session) and can_be_planned(session.batches)
 
 

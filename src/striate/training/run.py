@@ -31,6 +31,9 @@ COLUMNS = (
 )
 """The columns of ``results.csv``, one row an epoch."""
 
+ROBUST_COLUMNS = ("single_step_accuracy", "robust_accuracy")
+"""What a robust training has besides: validation accuracy under one step, and under PGD, which judges."""
+
 FILES = (
     "recipe.toml",
     "results.csv",
@@ -68,8 +71,13 @@ class Run:
         return Recipe.load(self.path / "recipe.toml")
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its ``results.csv``."""
+        return COLUMNS if self.recipe.robust is None else COLUMNS + ROBUST_COLUMNS
+
+    @property
     def rows(self) -> list[Row]:
-        """The figures of every epoch, by the names in `COLUMNS`."""
+        """The figures of every epoch, by the names in `columns`."""
         try:
             with (self.path / "results.csv").open(encoding="utf-8", newline="") as file:
                 rows = [row for row in csv.DictReader(file) if None not in row.values()]

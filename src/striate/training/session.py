@@ -29,6 +29,7 @@ from striate.training.loop import Loop
 from striate.training.program import Program
 from striate.training.records import append_row, logged, write_rows, writing
 from striate.training.reusing import keep, program_of
+from striate.training.robust_loop import RobustLoop
 from striate.training.run import Run
 from striate.training.state import State, read_checkpoint, restore, save_checkpoint
 
@@ -255,7 +256,9 @@ class Session:
             "on_event": self._record,
             "world": self.world,
         }
-        return Loop(**parts) if program is None else DeviceLoop(**parts, program=program)
+        if program is not None:
+            return DeviceLoop(**parts, program=program)
+        return Loop(**parts) if self.recipe.robust is None else RobustLoop(**parts)
 
     def _tell_timings(self) -> None:
         said = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.timings.seconds.items())

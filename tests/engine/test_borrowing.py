@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from striate.core.errors import LayerError
+from striate.engine.borrowing import borrowed, borrowed_for_gradients, borrowed_in_training
 from striate.explain import gradient_flow
-from striate.explain.borrowing import borrowed, borrowed_for_gradients, borrowed_in_training
 
 
 class Failing(torch.autograd.Function):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from striate.engine.ordering import filters_channels_last
 from striate.explain.integrated_gradients import integrated_gradients
-from striate.explain.ordering import filters_channels_last
 
 
 class Network(nn.Module):

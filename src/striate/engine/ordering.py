@@ -8,9 +8,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from striate.core.errors import LayerError, ShapeError
-from striate.explain.scores import scores_of
-
 
 @contextmanager
 def filters_channels_last(network: nn.Module, images: Tensor) -> Iterator[None]:
@@ -30,7 +27,7 @@ def filters_channels_last(network: nn.Module, images: Tensor) -> Iterator[None]:
 
     >>> layer = nn.Conv2d(2, 3, 3)
     >>> with filters_channels_last(layer, torch.rand(1, 2, 5, 5)):
-    ...     layer.weight.is_contiguous()
+    ...     layer.weight.is_contiguous(memory_format=torch.channels_last)
     True
     """
     filters = _filters(network) if images.ndim == 4 and images.device.type == "cpu" else []
@@ -52,10 +49,11 @@ def _filters(network: nn.Module) -> list[nn.Parameter]:
 
 
 def _computes(network: nn.Module, image: Tensor) -> bool:
+    weight = next(each for each in network.parameters() if each.is_floating_point())
     try:
         with torch.no_grad():
-            scores_of(network, image)
-    except (LayerError, ShapeError):
+            network(image.to(device=weight.device, dtype=weight.dtype, copy=True))
+    except (IndexError, RuntimeError, TypeError, ValueError):  # as plainly, where it is told of
         return False
     return True
 
