@@ -174,6 +174,7 @@ def test_other_norms_are_measured(digits, ball) -> None:
 def test_the_model_is_left_as_it_was(digits) -> None:
     network = digits.network
     network[0].weight.requires_grad_(True)
+    network.zero_grad(set_to_none=True)  # other tests share the network
     network.train()
     try:
         evaluate(network, digits.images[:20], digits.labels[:20], ball=Linf(0.2), seconds=0.5)
