@@ -14,7 +14,18 @@ from striate.models import CATALOGUE
 from striate.recipes import resolve
 from striate.recipes.deciding import DEEP_WITHOUT_NORM
 
-UNUSED = {"minutes", "epochs", "target", "size", "validation"}
+UNUSED = {
+    "minutes",
+    "epochs",
+    "target",
+    "size",
+    "validation",
+    "layers",
+    "pretrained",
+    "freeze",
+    "group_by",
+    "augment",
+}
 
 
 @given(images=st.integers(1, 10**7), height=st.integers(4, 300), width=st.integers(4, 300))
@@ -66,3 +77,42 @@ def test_large_images_get_a_residual_network() -> None:
 def test_an_unknown_model_is_refused_before_anything_is_made() -> None:
     with pytest.raises(RecipeError, match="did you mean 'compact-small'"):
         resolve(Recipe(model="compact-smal"), images=5, size=(8, 8), flip=True, precision="float32")
+
+
+def pretrained(images: int = 244, **fields) -> Recipe:
+    wanted = Recipe(model="efficientnet-lite0", pretrained="efficientnet-lite0", **fields)
+    return resolve(wanted, images=images, size=(224, 224), flip=True, precision="float32")
+
+
+def test_what_is_trained_already_learns_slower_and_in_fewer_passes() -> None:
+    scratch = resolve(
+        Recipe(model="efficientnet-lite0"), images=244, size=(224, 224), flip=True, precision="float32"
+    )
+    for optimizer in ("muon", "sgd", "adamw"):
+        fast, slow = scratch.changed(optimizer=optimizer), pretrained(optimizer=optimizer)
+        assert slow.learning_rate < fast.learning_rate
+        assert slow.other_rate < fast.other_rate
+    assert pretrained().epochs <= scratch.epochs
+    assert pretrained(images=100_000).epochs < 10
+    assert pretrained(images=100_000).batch <= 32
+
+
+def test_a_frozen_backbone_sees_every_image_as_it_is_unless_told_otherwise() -> None:
+    frozen = pretrained(freeze="backbone")
+    assert (frozen.flip, frozen.shift, frozen.average_mirrored) == (False, 0, False)
+    assert (pretrained().flip, pretrained().shift) == (True, 8)
+    asked = pretrained(freeze="backbone", flip=True, shift=3)
+    assert (asked.flip, asked.shift) == (True, 3)
+
+
+def test_freezing_needs_something_that_is_pretrained() -> None:
+    for start in ({}, {"pretrained": "none"}):
+        with pytest.raises(
+            RecipeError, match="freeze is '2', and nothing is pre-trained that could be frozen"
+        ):
+            resolve(Recipe(freeze="2", **start), images=5, size=(8, 8), flip=True, precision="float32")
+
+
+def test_chance_by_name_is_no_pretrained_network() -> None:
+    recipe = resolve(Recipe(pretrained="none"), images=5, size=(8, 8), flip=True, precision="float32")
+    assert recipe.pretrained is None

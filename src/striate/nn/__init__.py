@@ -1,9 +1,22 @@
 """Layers, blocks and tensor functions that torch lacks or does differently, in 1, 2 and 3 dimensions."""
 
 from striate.nn.antialiasing import BlurPool, PolyphaseSampling
+from striate.nn.blemishes import add_noise, erase, paste
+from striate.nn.colours import recolour
 from striate.nn.convolution import Conv
 from striate.nn.filters import FILTER_BORDERS, FILTERS, Filter, FixedFilter, find_filter, gabor
+from striate.nn.foveation import foveate, glimpse
 from striate.nn.heads import FlattenHead, GlobalAverageHead, GlobalMaxHead
+from striate.nn.homographies import (
+    cropping,
+    mirroring,
+    moving,
+    resample,
+    scaling,
+    shearing,
+    turning,
+    viewing,
+)
 from striate.nn.locally_connected import LocallyConnected
 from striate.nn.mode_pooling import ModePool
 from striate.nn.order_pooling import MedianPool
@@ -11,6 +24,8 @@ from striate.nn.pictures import filter_picture, make_visible
 from striate.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, L2Pool, MaxPool, MinPool
 from striate.nn.residual import PreActivationBlock, Residual, ResidualBlock
 from striate.nn.sliding import dense_as_conv
+from striate.nn.softening import sharpen, soften
+from striate.nn.tones import equalise, gamma, posterise, solarise, stretch
 from striate.nn.warps import gather_warped, mirror, shift
 from striate.nn.whitening import patches_in, whitening_filters
 
@@ -37,14 +52,35 @@ __all__ = [
     "PreActivationBlock",
     "Residual",
     "ResidualBlock",
+    "add_noise",
+    "cropping",
     "dense_as_conv",
+    "equalise",
+    "erase",
     "filter_picture",
     "find_filter",
+    "foveate",
     "gabor",
+    "gamma",
     "gather_warped",
+    "glimpse",
     "make_visible",
     "mirror",
+    "mirroring",
+    "moving",
+    "paste",
     "patches_in",
+    "posterise",
+    "recolour",
+    "resample",
+    "scaling",
+    "sharpen",
+    "shearing",
     "shift",
+    "soften",
+    "solarise",
+    "stretch",
+    "turning",
+    "viewing",
     "whitening_filters",
 ]

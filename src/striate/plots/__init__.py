@@ -1,6 +1,7 @@
 """Every picture that striate draws: PNG files, made without pyplot, and SVG drawings; whole or absent."""
 
 from striate.plots.attribution import MapTile, attribution_picture, attribution_sheet
+from striate.plots.augmentation_sheet import AugmentedRow, augmentation_sheet
 from striate.plots.concept_bars import concept_bars
 from striate.plots.confusion import confusion_matrix
 from striate.plots.curves import training_curves
@@ -8,21 +9,25 @@ from striate.plots.depth_study import depth_curves, depth_gradients
 from striate.plots.feature_maps import contact_sheet, feature_map_sheet, filter_weights
 from striate.plots.filter_sheet import FilterTile, filter_sheet
 from striate.plots.gradient_flow import gradient_flow
+from striate.plots.learning_curve import learning_curve
 from striate.plots.network import network_diagram, network_svg
 from striate.plots.patches import patch_sheet
 from striate.plots.representation import probe_curve, representation_map, similarity_map
+from striate.plots.search import search_coordinates, search_importance
 from striate.plots.sharing_study import sharing_accuracy
 from striate.plots.sheet import prediction_sheet
 from striate.plots.unit import unit_picture
 from striate.plots.unit_sheet import UnitRow, UnitTile, unit_sheet
 
 __all__ = [
+    "AugmentedRow",
     "FilterTile",
     "MapTile",
     "UnitRow",
     "UnitTile",
     "attribution_picture",
     "attribution_sheet",
+    "augmentation_sheet",
     "concept_bars",
     "confusion_matrix",
     "contact_sheet",
@@ -32,12 +37,15 @@ __all__ = [
     "filter_sheet",
     "filter_weights",
     "gradient_flow",
+    "learning_curve",
     "network_diagram",
     "network_svg",
     "patch_sheet",
     "prediction_sheet",
     "probe_curve",
     "representation_map",
+    "search_coordinates",
+    "search_importance",
     "sharing_accuracy",
     "similarity_map",
     "training_curves",

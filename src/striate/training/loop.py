@@ -31,6 +31,7 @@ from striate.engine.world import World
 from striate.models import KeepsNorms
 from striate.training.run import Row
 from striate.training.state import State, learned
+from striate.training.transfer import Transfer
 
 CHECKPOINT_SECONDS = 15.0
 STEP_EVENT_SECONDS = 0.1
@@ -57,6 +58,7 @@ class Loop:
         on_event: is given every step, epoch and note.
         world: the processes that train together. All decide by the same figures, those of the writer's clock
             among them, so that all take the same steps.
+        transfer: which parts of a pre-trained network learn when; ``None``: all of it, always.
     """
 
     classifier: Classifier
@@ -69,6 +71,7 @@ class Loop:
     save: Callable[[], object]
     on_event: OnEvent
     world: World = field(default_factory=World)
+    transfer: Transfer | None = None
     _gradients: SummedGradients = field(init=False)
     _interrupts: Interrupts = field(init=False, default_factory=Interrupts)
     _step_seconds: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MEASURED_STEPS))
@@ -150,6 +153,8 @@ class Loop:
         # A step's rate is the schedule's in the step's middle, so that neither end is a step of rate 0.
         middle = self._elapsed + self._seconds_a_step / 2
         share = self.budget.share(step=self.state.step + 0.5, elapsed=middle)
+        if self.transfer is not None:
+            self.transfer.begin_step(share)
         factor = rate_factor(share, schedule=self.recipe.schedule, warmup=self.recipe.warmup)
         set_rates(self.optimizers, factor)
         self.state.rate = self.optimizers[0].param_groups[0]["lr"]
@@ -168,7 +173,9 @@ class Loop:
             self.classifier.network.keep_norms()
         # What is told is the loss without smoothing, so that training and validation compare.
         plain = F.cross_entropy(logits.detach(), labels)
-        right = (logits.detach().argmax(dim=1) == labels).sum()
+        # Of mixed images the class that they have most of.
+        true = labels.argmax(dim=1) if labels.is_floating_point() else labels
+        right = (logits.detach().argmax(dim=1) == true).sum()
         self._waiting.append((plain, right, len(labels)))
         self.state.step += 1
         self.state.epoch_step += 1

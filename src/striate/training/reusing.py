@@ -67,10 +67,11 @@ def runs_from_recordings(session: Session) -> bool:
         session: before its first step, or where it was stopped.
 
     Returns:
-        True on a CUDA device that holds all images, where one process trains for a budget in epochs: only
-        then is everything known beforehand that a step depends on.
+        True on a CUDA device that holds all images, where one process trains a whole network for a budget in
+        epochs: only then is everything known beforehand that a step depends on.
     """
-    known = session.world.size == 1 and isinstance(session.budget(), StepBudget)
+    alone = session.world.size == 1 and session.transfer is None
+    known = alone and isinstance(session.budget(), StepBudget)
     return known and _on_cuda(session) and can_be_planned(session.batches)
 
 
