@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from striate.core.errors import RecipeError
-from striate.core.recipe import FITS, OPTIMIZERS, PRECISIONS, ROBUST_METHODS, SCHEDULES, Recipe
+from striate.core.recipe import FITS, FREEZES, OPTIMIZERS, PRECISIONS, ROBUST_METHODS, SCHEDULES, Recipe
 
 
 def number(low: float, high: float, **bounds: bool) -> st.SearchStrategy[float]:
@@ -17,20 +17,26 @@ def number(low: float, high: float, **bounds: bool) -> st.SearchStrategy[float]:
 
 # One strategy a field, over all that the field allows; None is added for those that may be undecided.
 CHOICES = {
-    "fit": st.sampled_from(FITS),
     "optimizer": st.sampled_from(OPTIMIZERS),
     "validate_every": st.integers(1, 10**6),
     "schedule": st.sampled_from(SCHEDULES),
     "warmup": number(0, 1, exclude_max=True),
     "label_smoothing": number(0, 1, exclude_max=True),
     "average_shifted": st.integers(0, 4096),
+    "allow_leakage": st.booleans(),
     "compiled": st.booleans(),
     "seed": st.integers(0, 2**63 - 1),
 }
 UNDECIDED = {
     "model": st.text(),
+    "layers": st.text(),
+    "pretrained": st.text(),
+    "freeze": st.sampled_from(FREEZES) | st.integers(0, 99).map(str),
+    "augment": st.text(),
     "size": st.integers(4, 4096),
+    "fit": st.sampled_from(FITS),
     "validation": number(0, 0.5, exclude_min=True),
+    "group_by": st.text(),
     "epochs": number(0, 1e6, exclude_min=True) | st.integers(1, 10**6),
     "minutes": number(0, 1e6, exclude_min=True) | st.integers(1, 10**6),
     "target": number(0, 1, exclude_min=True, exclude_max=True),
@@ -170,7 +176,7 @@ def test_a_value_out_of_range_is_refused_with_the_range(name, value):
         ("compiled", None, "true or false"),
         ("flip", "yes", "true or false"),
         ("model", 18, "a name"),
-        ("fit", None, "a name"),
+        ("fit", 2, "a name"),
         ("optimizer", ["muon"], "a name"),
     ],
 )
@@ -198,3 +204,11 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match="cannot read the recipe"):
         Recipe.load(tmp_path / "binary.toml")
+
+
+@pytest.mark.parametrize("value", ["head", "-1", "2.5", "", "all"])
+def test_what_can_be_frozen_is_said(value):
+    with pytest.raises(
+        RecipeError, match=f"freeze is '{value}', where 'backbone', 'none' or a number of blocks"
+    ):
+        Recipe(freeze=value)

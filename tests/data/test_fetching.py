@@ -117,3 +117,10 @@ def test_two_at_once_fetch_it_once(server, folder):
         thread.join()
     assert (folder / "set.gz").read_bytes() == CONTENT
     assert len(server.requests) == 1
+
+
+def test_the_first_digits_of_another_checksum_are_enough(server, folder):
+    server.files = {"a/set.gz": bytes(1000), "b/set.gz": CONTENT}
+    digits = hashlib.sha256(CONTENT).hexdigest()[:8]
+    files = (Remote("set.gz", digits, "sha256"),)
+    assert fetch(folder, server.address + "a/", server.address + "b/", files=files) == CONTENT

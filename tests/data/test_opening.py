@@ -11,7 +11,7 @@ from PIL import Image
 
 import striate.data
 from striate.core.errors import DataError
-from striate.data import memory, open_dataset, open_split, working
+from striate.data import UpTo, memory, open_dataset, open_split, working
 from striate.data.stored import StreamedImages
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -246,3 +246,17 @@ def test_ants_and_bees():
     assert (data.classes, data.size, data.channels) == (("ants", "bees"), (128, 128), 3)
     assert np.bincount(data.validation.labels).tolist() == [70, 83]
     assert len(data.train) + len(data.rejected) >= 244
+
+
+def test_photos_alone_take_the_side_that_is_meant_for_them(make_folder):
+    photos = make_folder("a/1.png", "a/2.png", "b/1.png", "b/2.png", root="large", size=(300, 200))
+    assert open_dataset(photos, cache_gb=0).size == (128, 128)
+    assert open_dataset(photos, size=UpTo(224), cache_gb=0).size == (200, 200)
+    assert open_dataset(photos, size=UpTo(160), cache_gb=0).size == (160, 160)
+    assert open_dataset(photos, size=UpTo(160, "crop"), cache_gb=0).fit == "crop"
+    small = make_folder("a/1.png", "a/2.png", "b/1.png", "b/2.png", root="small", size=(30, 20))
+    assert open_dataset(small, size=UpTo(160, "crop"), cache_gb=0).fit == "pad"
+    assert open_dataset(small, size=UpTo(224), cache_gb=0).size == (20, 30)
+    assert open_dataset("digits", size=UpTo(224)).size == (8, 8)
+    with pytest.raises(DataError, match="a size of 0 pixels"):
+        open_dataset(small, size=UpTo(0))

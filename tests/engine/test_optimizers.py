@@ -86,3 +86,24 @@ def test_frozen_parameters_are_left_alone() -> None:
 def test_a_recipe_that_leaves_rates_open_is_refused() -> None:
     with pytest.raises(ValueError, match="not resolved"):
         make_optimizers(nn.Linear(2, 2), Recipe())
+
+
+@pytest.mark.parametrize("name", ["muon", "sgd", "adamw"])
+def test_each_parameter_has_its_own_share_of_the_rate(name) -> None:
+    network = _network()
+    network(torch.zeros(2, 1, 8, 8))
+    plain = make_optimizers(network, Recipe(optimizer=name, **DECIDED))
+    scaled = make_optimizers(
+        network,
+        Recipe(optimizer=name, **DECIDED),
+        rate_of=lambda parameter: 0.5 if len(parameter) == 4 else 2.0,
+    )
+
+    def peaks(optimizers) -> dict[int, float]:
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        return {id(each): group["peak"] for group in groups for each in group["params"]}
+
+    before, after = peaks(plain), peaks(scaled)
+    for parameter in network.parameters():
+        scale = 0.5 if len(parameter) == 4 else 2.0
+        assert after[id(parameter)] == pytest.approx(scale * before[id(parameter)])

@@ -80,6 +80,7 @@ def test_a_long_module_is_warned_of_and_a_longer_one_refused(tmp_path):
         (GOOD + "\n\nfrom torchvision.models import resnet18\n", "torchvision.models may not be imported"),
         (GOOD + "\n\ndef read():\n    import torchvision.io\n", "torchvision.io may not be imported"),
         (GOOD + "\n\nimport torch\n\ntorch.load('a')\n", "torch.load unpickles"),
+        (GOOD + "\n\nimport torch\n\ntorch.load('a', weights_only=True)\n", "torch.load unpickles"),
         (GOOD + "\n\nimport numpy as np\n\nnp.load('a', allow_pickle=True)\n", "with allow_pickle"),
         (GOOD + "\n\nimport numpy as np\n\nnp.load('a', allow_pickle=bool(1))\n", "with allow_pickle"),
     ],

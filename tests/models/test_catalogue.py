@@ -30,6 +30,7 @@ CHEAP = [
     "preactresnet18",
     "resnet18",
     "resnet20",
+    "stacked",
     "wide-resnet16-4",
 ]
 """One of each family that is built in tenths of a second."""

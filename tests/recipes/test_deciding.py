@@ -14,7 +14,20 @@ from striate.models import CATALOGUE
 from striate.recipes import resolve
 from striate.recipes.deciding import DEEP_WITHOUT_NORM
 
-UNUSED = {"minutes", "epochs", "target", "size", "validation", "robust", "robust_method"}
+UNUSED = {
+    "minutes",
+    "epochs",
+    "target",
+    "size",
+    "validation",
+    "layers",
+    "pretrained",
+    "freeze",
+    "group_by",
+    "augment",
+    "robust",
+    "robust_method",
+}
 
 
 @given(images=st.integers(1, 10**7), height=st.integers(4, 300), width=st.integers(4, 300))
@@ -121,3 +134,42 @@ def test_robust_trainings_are_fast_unless_told_otherwise() -> None:
 def test_balls_that_cannot_be_trained_in_are_refused(fields, error, said) -> None:
     with pytest.raises(error, match=said):
         resolve(Recipe(**fields), images=5000, size=(28, 28), flip=True, precision="float32")
+
+
+def pretrained(images: int = 244, **fields) -> Recipe:
+    wanted = Recipe(model="efficientnet-lite0", pretrained="efficientnet-lite0", **fields)
+    return resolve(wanted, images=images, size=(224, 224), flip=True, precision="float32")
+
+
+def test_what_is_trained_already_learns_slower_and_in_fewer_passes() -> None:
+    scratch = resolve(
+        Recipe(model="efficientnet-lite0"), images=244, size=(224, 224), flip=True, precision="float32"
+    )
+    for optimizer in ("muon", "sgd", "adamw"):
+        fast, slow = scratch.changed(optimizer=optimizer), pretrained(optimizer=optimizer)
+        assert slow.learning_rate < fast.learning_rate
+        assert slow.other_rate < fast.other_rate
+    assert pretrained().epochs <= scratch.epochs
+    assert pretrained(images=100_000).epochs < 10
+    assert pretrained(images=100_000).batch <= 32
+
+
+def test_a_frozen_backbone_sees_every_image_as_it_is_unless_told_otherwise() -> None:
+    frozen = pretrained(freeze="backbone")
+    assert (frozen.flip, frozen.shift, frozen.average_mirrored) == (False, 0, False)
+    assert (pretrained().flip, pretrained().shift) == (True, 8)
+    asked = pretrained(freeze="backbone", flip=True, shift=3)
+    assert (asked.flip, asked.shift) == (True, 3)
+
+
+def test_freezing_needs_something_that_is_pretrained() -> None:
+    for start in ({}, {"pretrained": "none"}):
+        with pytest.raises(
+            RecipeError, match="freeze is '2', and nothing is pre-trained that could be frozen"
+        ):
+            resolve(Recipe(freeze="2", **start), images=5, size=(8, 8), flip=True, precision="float32")
+
+
+def test_chance_by_name_is_no_pretrained_network() -> None:
+    recipe = resolve(Recipe(pretrained="none"), images=5, size=(8, 8), flip=True, precision="float32")
+    assert recipe.pretrained is None

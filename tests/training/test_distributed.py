@@ -24,6 +24,13 @@ TRAININGS = {
     "few-images": {"model": "compact-small", "batch": 2, "epochs": 0.01, "shift": 1},
     "no-norms": {"model": "mlp", "batch": 64, "epochs": 1, "optimizer": "adamw"},
     "robust": {"model": "mlp", "batch": 64, "epochs": 0.3, "optimizer": "sgd", "robust": "l2:0.5"},
+    "mixed": {
+        "model": "mlp",
+        "batch": 64,
+        "epochs": 0.5,
+        "optimizer": "adamw",
+        "augment": "turn=5,noise,mixup",
+    },
 }
 """Among these: shares of 22 and 21 images, and of none, for 3 processes; Muon for a few steps.
 

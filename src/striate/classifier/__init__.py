@@ -9,32 +9,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from striate.classifier.backbone import Backbone, open_backbone
     from striate.classifier.classifier import Classifier
     from striate.classifier.evaluation import evaluate
     from striate.classifier.file import load
     from striate.classifier.header import ModelHeader, read_header
     from striate.classifier.prediction import Prediction, predict_each
     from striate.classifier.preprocessing import Preprocessing
+    from striate.classifier.pretrained import Pretrained, find_pretrained, head_of, load_backbone
+    from striate.classifier.published import PUBLISHED, Published, published_weights
 
 __all__ = [
+    "PUBLISHED",
+    "Backbone",
     "Classifier",
     "ModelHeader",
     "Prediction",
     "Preprocessing",
+    "Pretrained",
+    "Published",
     "evaluate",
+    "find_pretrained",
+    "head_of",
     "load",
+    "load_backbone",
+    "open_backbone",
     "predict_each",
+    "published_weights",
     "read_header",
 ]
 
 _HOMES = {
+    "PUBLISHED": "published",
+    "Backbone": "backbone",
     "Classifier": "classifier",
     "ModelHeader": "header",
     "Prediction": "prediction",
     "Preprocessing": "preprocessing",
+    "Pretrained": "pretrained",
+    "Published": "published",
     "evaluate": "evaluation",
+    "find_pretrained": "pretrained",
+    "head_of": "pretrained",
     "load": "file",
+    "load_backbone": "pretrained",
+    "open_backbone": "backbone",
     "predict_each": "prediction",
+    "published_weights": "published",
     "read_header": "header",
 }
 

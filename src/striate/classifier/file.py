@@ -7,26 +7,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from striate.classifier.classifier import Classifier
+from striate.classifier.fitting import check_fit, entries_of
 from striate.classifier.header import ModelHeader, model_file, read_header
 from striate.core.device import choose_policy
 from striate.core.errors import ModelFileError, RunError, StriateError, unknown_name
-from striate.core.tensors import Entry, load_tensors, save_tensors
+from striate.core.tensors import load_tensors, save_tensors
 from striate.core.version import VERSION
-from striate.models import CATALOGUE, build
-
-_DTYPE_NAMES = {
-    torch.bool: "BOOL",
-    torch.uint8: "U8",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.bfloat16: "BF16",
-    torch.float16: "F16",
-    torch.float32: "F32",
-    torch.float64: "F64",
-}
+from striate.models import CATALOGUE, build, is_known
 
 
 def save(classifier: Classifier, path: Path | str) -> None:
@@ -76,10 +66,11 @@ def load(path: Path | str, *, device: str | None = None, precision: str | None =
     file = model_file(path)
     header = read_header(file)
     policy = choose_policy(device, precision)
-    if header.model not in CATALOGUE:
+    if not is_known(header.model):
         raise ModelFileError(f"{file}: {unknown_name('model', header.model[:80], CATALOGUE)}")
     with torch.device("meta"):
-        _check_fit(_built(header, file).state_dict(), header, file)
+        wanted = entries_of(_built(header, file).state_dict())
+    check_fit(wanted, header.tensors, file=file, model=header.model)
     # Built once more, with memory: a network may hold tensors that no file keeps.
     with torch.random.fork_rng(devices=[]):
         network = _built(header, file)
@@ -105,31 +96,6 @@ def _built(header: ModelHeader, file: Path) -> nn.Module:
         raise ModelFileError(
             f"{file} is damaged: the network '{header.model}' cannot be built as its header says: {error}"
         ) from error
-
-
-def _check_fit(state: dict[str, Tensor], header: ModelHeader, file: Path) -> None:
-    wanted = {
-        name: Entry(_DTYPE_NAMES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape))
-        for name, tensor in state.items()
-    }
-    missing = sorted(wanted.keys() - header.tensors.keys())
-    extra = sorted(header.tensors.keys() - wanted.keys())
-    if missing or extra:
-        odd = f"lacks the tensor '{missing[0]}'" if missing else f"has a tensor '{extra[0][:80]}' too many"
-        count = len(missing) + len(extra)
-        others = f" (and {count - 1} more do not fit)" if count > 1 else ""
-        raise ModelFileError(f"{file} does not fit the network '{header.model}': it {odd}{others}")
-    for name, entry in wanted.items():
-        found = header.tensors[name]
-        if found != entry:
-            raise ModelFileError(
-                f"{file} does not fit the network '{header.model}': its tensor '{name}' is {_said(found)}, "
-                f"where {_said(entry)} is wanted"
-            )
-
-
-def _said(entry: Entry) -> str:
-    return f"{entry.dtype} {'x'.join(map(str, entry.shape)) or 'scalar'}"
 
 
 def _versions() -> dict[str, str]:

@@ -9,11 +9,13 @@ import typer
 
 from striate.cli import errors
 from striate.cli.attack import attack
+from striate.cli.audit import audit
 from striate.cli.bench import bench
 from striate.cli.data import data
 from striate.cli.explain import explain
 from striate.cli.filter import filter
 from striate.cli.predict import predict
+from striate.cli.search import search
 from striate.cli.summary import summary
 from striate.cli.train import train
 from striate.cli.val import val
@@ -48,8 +50,10 @@ def striate(
 app.command(epilog="Example: striate train photos/ --minutes 5 --out runs/photos")(train)
 app.command(epilog="Example: striate val runs/photos --confusion confusion.png")(val)
 app.command(epilog="Example: striate predict runs/photos new.jpg more/ --csv out.csv")(predict)
+app.command(epilog="Example: striate audit photos/ --labels --html audit.html")(audit)
 app.command(epilog="Example: striate explain runs/photos new.jpg --method gradcam --out why.png")(explain)
 app.command(epilog="Example: striate attack runs/photos --eps 8/255 --minutes 2")(attack)
+app.command(epilog="Example: striate search photos/ --minutes 20 --out runs/search-photos")(search)
 app.command(epilog="Example: striate summary resnet18 --size 224 --svg net.svg")(summary)
 app.command(epilog="Example: striate filter photo.jpg --kernel sobel-x --out edges.png")(filter)
 app.command(epilog="Example: striate bench fashion-mnist --peers pytorch-mnist")(bench)

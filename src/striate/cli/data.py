@@ -1,4 +1,4 @@
-"""``striate data``: look at the cache of decoded images, and empty it."""
+"""``striate data``: look at augmentation, and at the cache of decoded images, and empty it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from striate.cli import output
+from striate.cli.preview import changes, preview
 
 if TYPE_CHECKING:
     from striate.data import CachedSet
 
 data = typer.Typer(name="data")
+data.command(epilog="Example: striate data preview photos/ --augment flip,crop=0.3,hue=0.1 --out sheet.png")(
+    preview
+)
+data.command(epilog="Example: striate data changes")(changes)
 
 
 @data.callback(invoke_without_command=True, epilog="Example: striate data list")
 def group(context: typer.Context) -> None:
-    """Look at the cache of decoded images, and empty it."""
+    """Look at what augmentation makes of images; look at the cache of decoded images, and empty it."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -18,14 +18,15 @@ def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
 
     Args:
         verb: a function whose last parameter is ``**recipe_fields``; it is given those fields that
-            the user named, and only those.
+            the user named, and only those. A field that it has as a parameter itself is its own.
 
     Returns:
         The function that typer reads the options from.
     """
     helps = argument_help(Recipe.__doc__ or "")
     types = get_type_hints(Recipe)
-    names = [field.name for field in fields(Recipe)]
+    of_verb = inspect.signature(verb).parameters.keys()
+    names = [field.name for field in fields(Recipe) if field.name not in of_verb]
 
     def command(**values: Any) -> None:
         given = {name: value for name in names if (value := values.pop(name)) is not None}
@@ -44,6 +45,7 @@ def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
             annotation=_annotation(field.name, types[field.name], helps[field.name], field.default),
         )
         for field in fields(Recipe)
+        if field.name in names
     ]
     keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     command.__signature__ = inspect.Signature([*keyword, *added])  # type: ignore[attr-defined]

@@ -107,7 +107,8 @@ def _part_of_training_data(
     from striate.training import open_for
 
     recipe = Recipe.from_dict(classifier.details.get("recipe", {}))
-    dataset = open_for(recipe, source, on_event, cache_gb=cache_gb)
+    channels = None if recipe.pretrained is None else classifier.channels
+    dataset = open_for(recipe, source, on_event, cache_gb=cache_gb, channels=channels)
     if dataset.fingerprint != classifier.details.get("fingerprint"):
         return None
     if part is None:

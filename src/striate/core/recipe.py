@@ -16,6 +16,7 @@ FITS = ("pad", "crop", "stretch")
 OPTIMIZERS = ("muon", "sgd", "adamw")
 SCHEDULES = ("one-cycle", "linear")
 ROBUST_METHODS = ("fast", "pgd", "trades", "free")
+FREEZES = ("backbone", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +28,30 @@ class Recipe:
 
     Args:
         model: a name of `striate.models.CATALOGUE`, such as ``compact-small`` or ``resnet50``; ``None``:
-            compact-medium up to 128 pixels (compact-light for under 3 epochs), else resnet18.
+            that of ``pretrained``, else compact-medium up to 128 pixels (compact-light for under 3
+            epochs), else resnet18.
+        layers: what the model ``stacked`` consists of, in words with commas, such as
+            ``conv32k5,max2,conv64,max,dense128,drop0.2``; ``None``: what it has by default.
+        pretrained: what a training starts from instead of chance: a name of
+            `striate.classifier.PUBLISHED`, such as ``efficientnet-lite0``, one of timm's, such as
+            ``timm:convnext_atto``, a run, a model file, or a safetensors file of a network's tensors;
+            ``none``: chance; ``None``: efficientnet-lite0 for photos (images of over 128 pixels) where no
+            model is named, else chance.
+        freeze: what of a pre-trained network does not learn: ``backbone`` (all but the head), a number (so
+            many of its first blocks), or ``none`` (all of it learns, block after block from the last one);
+            ``None``: the head learns first, then all.
         size: side in pixels at which files are decoded; ``None``: as they are where all are alike and
-            at most 128 pixels, else 128, or the median shorter side where that is less.
+            at most 128 pixels, else 128 (before a pre-trained network: the side that it was trained on), or
+            the median shorter side where that is less.
         fit: how a picture of another shape becomes a square: ``pad`` keeps all of it, ``crop`` fills
-            the square, ``stretch`` distorts.
+            the square, ``stretch`` keeps all of it and distorts; ``None``: stretch before a pre-trained
+            network, which has seen no padding, else pad.
         validation: share of the training part held out for every choice, in (0, 0.5]; ``None``:
             0.15, but at most 5,000 images. Unused where the data has a validation part.
+        group_by: images of one group are never both learnt from and validated on: a pattern on the file
+            names with the group in parentheses, such as ``(patient[0-9]+)_``, a column of the .csv, or
+            ``duplicates`` (pictures that are the same, or nearly so); ``None``: every image is by itself.
+        allow_leakage: train although pictures of the validation or test part are in the training part too.
         epochs: how long to train: for as many images as in so many passes over the training part, over 0;
             fractions are allowed.
         minutes: training time, over 0; at most one of ``epochs`` and ``minutes``.
@@ -56,7 +74,11 @@ class Recipe:
         average_mirrored: predict by the mean over an image and its mirror image; ``None``: as ``flip``.
         average_shifted: predict by the mean over an image and the image shifted up and left and down and
             right by so many pixels, in three times the time; 0: not shifted.
-        shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs.
+        shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 3 epochs and with
+            ``augment``.
+        augment: what images are changed by at random, such as ``flip,crop=0.3,hue=0.1,mixup=0.2``;
+            ``trivial``: one change an image, of a kind and strength drawn anew each time; ``none``: nothing;
+            ``None``: mirrored and shifted as ``flip`` and ``shift`` say.
         robust: train on images that are attacked within this ball, such as ``linf:8/255`` or ``l2:0.5``,
             and choose the best epoch by the accuracy under attack; ``None``: on images as they are.
         robust_method: how images are attacked in training: ``fast`` (one step, in about twice the time of a
@@ -78,9 +100,14 @@ class Recipe:
     """
 
     model: str | None = None
+    layers: str | None = None
+    pretrained: str | None = None
+    freeze: str | None = None
     size: int | None = None
-    fit: str = "pad"
+    fit: str | None = None
     validation: float | None = None
+    group_by: str | None = None
+    allow_leakage: bool = False
     epochs: float | None = None
     minutes: float | None = None
     target: float | None = None
@@ -98,6 +125,7 @@ class Recipe:
     average_mirrored: bool | None = None
     average_shifted: int = 0
     shift: int | None = None
+    augment: str | None = None
     robust: str | None = None
     robust_method: str | None = None
     precision: str | None = None
@@ -106,11 +134,16 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check_types(self)
-        _check_choice("fit", self.fit, FITS)
+        if self.fit is not None:
+            _check_choice("fit", self.fit, FITS)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
         if self.robust_method is not None:
             _check_choice("robust_method", self.robust_method, ROBUST_METHODS)
+        if self.freeze is not None and not (self.freeze in FREEZES or self.freeze.isdecimal()):
+            raise RecipeError(
+                f"freeze is '{self.freeze}', where 'backbone', 'none' or a number of blocks is wanted"
+            )
         if self.precision is not None:
             _check_choice("precision", self.precision, PRECISIONS)
         if self.epochs is not None and self.minutes is not None:
@@ -255,10 +288,23 @@ _RANGES: tuple[tuple[str, float, float, bool, bool], ...] = (
 )
 
 _INTEGERS = ("size", "validate_every", "batch", "shift", "average_shifted", "seed")
-_STRINGS = ("model", "fit", "optimizer", "schedule", "robust", "robust_method", "precision")
-_BOOLEANS = ("flip", "average_mirrored", "compiled")
-_REQUIRED = (
+_STRINGS = (
+    "model",
+    "layers",
+    "pretrained",
+    "freeze",
     "fit",
+    "group_by",
+    "optimizer",
+    "schedule",
+    "precision",
+    "augment",
+    "robust",
+    "robust_method",
+)
+_BOOLEANS = ("allow_leakage", "flip", "average_mirrored", "compiled")
+_REQUIRED = (
+    "allow_leakage",
     "validate_every",
     "optimizer",
     "schedule",

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from striate.core.errors import DataError
+from striate.core.events import OnEvent, ignore
 from striate.data.dataset import Dataset, Labels, Pixels, Rejected, Split
+from striate.data.grouping import DUPLICATES, check_parts, duplicate_groups, group_names, numbered
 from striate.data.listing import class_order, counted
-from striate.data.splitting import hold_out
+from striate.data.splitting import HoldOut, hold_out
 from striate.data.stored import Images, StoredImages, as_pixels
 
 
@@ -49,21 +51,23 @@ class Collection:
     fill: tuple[int, ...] | None = None
 
 
-def assemble(collection: Collection, *, validation: float | None, seed: int) -> Dataset:
+def assemble(collection: Collection, *, holding: HoldOut, seed: int, on_event: OnEvent = ignore) -> Dataset:
     """Divide a collection into train, validation and test.
 
     The classes are those with a training image. A validation part of the source is used as it is.
 
     Args:
         collection: the images; its array is reordered in place and the splits are views of it.
-        validation: share to hold out where the source has no validation part; ``None``: the default.
+        holding: what is held out where the source has no validation part.
         seed: what the hold-out follows from.
+        on_event: told of the progress where duplicates are looked for, to keep them together.
 
     Returns:
         The dataset.
 
     Raises:
-        DataError: where there is no training image, one class only, or nothing can be held out.
+        DataError: where there is no training image, one class only, nothing can be held out, or images cannot
+            be grouped or are grouped otherwise than the source is divided.
     """
     notes = list(collection.notes)
     in_train = np.isin(collection.parts, ("train", "all"))
@@ -76,8 +80,13 @@ def assemble(collection: Collection, *, validation: float | None, seed: int) -> 
         "validation": _known_rows(collection, "validation", labels, notes),
         "test": _known_rows(collection, "test", labels, notes),
     }
-    if len(rows["validation"]) == 0:
-        kept, held = hold_out(labels[rows["train"]], share=validation, seed=seed)
+    dividing = len(rows["validation"]) == 0
+    groups = _groups(collection, holding.group_by, on_event, dividing=dividing)
+    if dividing:
+        of_train = None if groups is None else groups[rows["train"]]
+        kept, held = hold_out(labels[rows["train"]], share=holding.share, seed=seed, groups=of_train)
+        if of_train is not None:
+            notes.append(_told_groups(of_train, held))
         rows["train"], rows["validation"] = rows["train"][kept], rows["train"][held]
     for part in ("validation", "test"):
         if len(rows[part]):
@@ -118,6 +127,26 @@ def mean_colour(images: Pixels, rows: Labels) -> tuple[int, ...]:
         total += images[rows[start : start + 1024]].sum(axis=(0, 2, 3), dtype=np.float64)
     count = len(rows) * images.shape[2] * images.shape[3]
     return tuple(round(value / count) for value in total.tolist())
+
+
+def _groups(
+    collection: Collection, group_by: str | None, on_event: OnEvent, *, dividing: bool
+) -> Labels | None:
+    if group_by is None:
+        return None
+    if group_by == DUPLICATES:
+        return duplicate_groups(collection.images, on_event) if dividing else None
+    names = group_names(group_by, collection.names, source=collection.source)
+    check_parts(names, collection.parts.tolist())
+    return numbered(names)
+
+
+def _told_groups(groups: Labels, held: Labels) -> str:
+    whole = len(np.unique(groups[held]))
+    return (
+        f"held out {counted(len(held), 'image')} of {len(groups):,} to validate on, in {whole:,} of "
+        f"{counted(len(np.unique(groups)), 'group')}"
+    )
 
 
 def _choose_classes(

@@ -18,6 +18,7 @@ from striate.core.errors import DataError
 from striate.core.seeds import derive
 from striate.data.augmentation import Augmentation
 from striate.data.dataset import Split
+from striate.data.policy import Policy
 from striate.data.stored import Images, StoredImages, read_rows
 from striate.engine.world import World
 
@@ -43,6 +44,7 @@ class Batches:
         device: where batches are wanted.
         seed: derives the order and the augmentation.
         augmentation: what is done to each batch.
+        classes: how many there are, where images are mixed; ``None``: as many as the labels name.
         world: the processes that share each batch; ``None``: there are no others.
     """
 
@@ -54,10 +56,13 @@ class Batches:
         device: str,
         seed: int,
         augmentation: Augmentation,
+        classes: int | None = None,
         world: World | None = None,
     ) -> None:
         self.batch = min(batch, len(split))
         self._share = (world or World()).share(self.batch)
+        self._policy = augmentation if isinstance(augmentation, Policy) else None
+        self._rows = self._rows_read()
         self.steps = len(split) // self.batch
         self.resident = fits(split.images, device)
         self._device = torch.device(device)
@@ -65,6 +70,7 @@ class Batches:
         self.augmentation = augmentation
         self.count = len(split)
         self._labels = torch.tensor(split.labels, dtype=torch.long, device=self._device)
+        self._classes = int(self._labels.max()) + 1 if classes is None else classes
         draws = torch.rand(self.count, generator=torch.Generator().manual_seed(derive(seed, "mirror")))
         self._mirrored_first = (draws < 0.5).to(self._device)
         self._host = split.images
@@ -81,14 +87,17 @@ class Batches:
             kept: N booleans: which images it goes through; ``None``: all.
 
         Yields:
-            Images, N x C x H x W uint8, and labels, N int64, on the device: this process's share.
+            Images, N x C x H x W uint8, and labels, N int64, on the device: this process's share. Where
+            images are mixed, labels are N x classes, float32: how much of each.
         """
         chosen = self.chosen(epoch, kept=kept)[start:]
-        changes = torch.Generator(self._device)
-        shares = self._gather([index[self._share] for index in chosen])
-        for step, (index, images) in enumerate(zip(chosen, shares, strict=True), start):
-            changes.manual_seed(derive(self.seed, "augmentation", epoch, step))
-            here = index.to(self._device)
+        read = self._gather([index[self._rows] for index in chosen])
+        for step, (index, images) in enumerate(zip(chosen, read, strict=True), start):
+            seed, here = derive(self.seed, "augmentation", epoch, step), index.to(self._device)
+            if self._policy is not None:
+                yield self._by_policy(images, here, epoch, seed)
+                continue
+            changes = torch.Generator(self._device).manual_seed(seed)
             yield self._changed(images, self.mirrored(here, epoch), changes), self._labels[here[self._share]]
 
     def chosen(self, epoch: int, *, kept: Tensor | None = None) -> list[Tensor]:
@@ -156,6 +165,23 @@ class Batches:
         if self._images is None:
             raise DataError("the images are streamed to the device, so they do not lie there")
         return self._images, self._labels
+
+    def _rows_read(self) -> slice | Tensor:
+        """Say which images of a batch are needed here: the share, and what its last one is mixed with."""
+        share = self._share
+        if self._policy is None or not self._policy.mixes or share.stop - share.start in (0, self.batch):
+            return share
+        return torch.tensor([*range(share.start, share.stop), share.stop % self.batch])
+
+    def _by_policy(self, images: Tensor, index: Tensor, epoch: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Change this process's images as within the whole batch, and mix them where the policy does."""
+        assert self._policy is not None
+        labels, mirrored = self._labels[index[self._rows]], self.mirrored(index, epoch).cpu()
+        draws = self._policy.draw(mirrored, torch.Generator().manual_seed(seed))
+        images = self._policy.change(images, draws.of(self._rows))
+        if not self._policy.mixes:
+            return images, labels
+        return self._policy.mix(images, labels, draws.of(self._share), classes=self._classes)
 
     def _changed(self, images: Tensor, mirrored: Tensor, changes: torch.Generator) -> Tensor:
         """Augment a share of a batch as within the whole: chance is drawn for all of it."""

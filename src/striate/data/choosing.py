@@ -8,8 +8,8 @@ import numpy.typing as npt
 from striate.data.dataset import Labels
 from striate.data.facts import Facts
 from striate.data.pictures import Size
+from striate.data.wanted import LARGEST_SIDE
 
-LARGEST_SIDE = 128
 SMALLEST_SIDE = 8
 
 
@@ -25,15 +25,16 @@ def choose_channels(measures: npt.NDArray[np.int32]) -> int:
     return 3 if (measures[:, 2] == 3).any() else 1
 
 
-def choose_size(measures: npt.NDArray[np.int32]) -> Size:
+def choose_size(measures: npt.NDArray[np.int32], photo_side: int = LARGEST_SIDE) -> Size:
     """Choose the size of all images.
 
     Args:
         measures: height, width and channels of pictures, (N, 3).
+        photo_side: pixels.
 
     Returns:
-        Height and width: theirs where all are alike and at most 128, else a square of 128, or of the
-        median shorter side where that is less.
+        Height and width: theirs where all are alike and at most 128, else a square of
+        ``photo_side``, or of the median shorter side where that is less.
 
     >>> choose_size(np.array([[40, 30, 3], [50, 90, 3], [60, 60, 1]]))
     (50, 50)
@@ -42,7 +43,7 @@ def choose_size(measures: npt.NDArray[np.int32]) -> Size:
     if len(sizes) == 1 and sizes.max() <= LARGEST_SIDE:
         return int(sizes[0, 0]), int(sizes[0, 1])
     median = int(np.median(measures[:, :2].min(axis=1)))
-    side = max(SMALLEST_SIDE, min(LARGEST_SIDE, median))
+    side = max(SMALLEST_SIDE, min(photo_side, median))
     return side, side
 
 

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -110,6 +111,53 @@ def decode_into_box(file: File, *, size: Size | None, channels: int | None, fit:
         raise DataError(_reason(error, file)) from error
 
 
+@dataclass(frozen=True)
+class Head:
+    """What an image file says of itself before it is decoded.
+
+    Args:
+        height: pixels, after EXIF orientation.
+        width: likewise.
+        channels: 1 (grey) or 3 (colour), by mode and palette.
+        mode: Pillow's name of the colour mode, such as ``RGB``, ``P`` or ``CMYK``.
+        format: what the content is, such as ``JPEG``, whatever the file's name says.
+        orientation: of EXIF, 1 to 8; 1 is upright.
+    """
+
+    height: int
+    width: int
+    channels: int
+    mode: str
+    format: str
+    orientation: int
+
+
+def read_head(file: File) -> Head:
+    """Read what an image file says of itself, without decoding it.
+
+    Call it under `quiet_pillow`.
+
+    Args:
+        file: a path, or an open binary file.
+
+    Returns:
+        The head.
+
+    Raises:
+        DataError: with the reason, where the head cannot be read.
+    """
+    try:
+        with _open(file) as image:
+            width, height = image.size
+            orientation = _orientation(image, head_only=True)
+            if orientation in (5, 6, 7, 8):
+                width, height = height, width
+            channels = 1 if is_grey(image) else 3
+            return Head(height, width, channels, image.mode, image.format or "", orientation)
+    except _DAMAGE as error:
+        raise DataError(_reason(error, file)) from error
+
+
 def measure(file: File) -> tuple[int, int, int]:
     """Read height, width and channels of an image file from its head, without decoding it.
 
@@ -124,14 +172,8 @@ def measure(file: File) -> tuple[int, int, int]:
     Raises:
         DataError: with the reason, where the head cannot be read.
     """
-    try:
-        with _open(file) as image:
-            width, height = image.size
-            if _orientation(image, head_only=True) in (5, 6, 7, 8):
-                width, height = height, width
-            return height, width, 1 if is_grey(image) else 3
-    except _DAMAGE as error:
-        raise DataError(_reason(error, file)) from error
+    head = read_head(file)
+    return head.height, head.width, head.channels
 
 
 _large_lock = threading.Lock()

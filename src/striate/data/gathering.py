@@ -158,7 +158,7 @@ class _Gathering:
         if not len(seen) and None in (wanted.size, wanted.channels):
             raise DataError(self._all_broken())
         channels = wanted.channels or choose_channels(seen)
-        size = wanted.size or choose_size(seen)
+        size = wanted.size or choose_size(seen, wanted.photo_side)
         return channels, *wanted.kept((size, size) if isinstance(size, int) else size)
 
     def _unseen(self) -> list[int]:
@@ -203,7 +203,7 @@ class _Gathering:
             fill = self._fill(shape)
             if images is None:
                 files = [self._files[position] for position in facts.good]
-                stored = StreamedImages(files, shape, fit=self._wanted.fit, fill=fill)
+                stored = StreamedImages(files, shape, fit=self._wanted.fit_of(shape[1:]), fill=fill)
                 return self._gathered(as_pixels(stored), fill)
             images = finish_images(images, facts, fill, checked=bool(name))
             if kept is not None and name:
@@ -214,7 +214,7 @@ class _Gathering:
 
     def _make_images(self, images: Pixels | None, shape: Shape) -> None:
         """Copy or decode each file's image; what becomes of it is written into the facts."""
-        facts, kept, fit = self._facts, self._kept, self._wanted.fit
+        facts, kept, fit = self._facts, self._kept, self._wanted.fit_of(shape[1:])
         if self._old is not None and kept is not None:
             before = kept.entry.map(self._old)
             rows = np.cumsum([not reason for reason in self._old.facts.reasons]) - 1

@@ -19,8 +19,8 @@ from striate.data.named import NAMES
 from striate.data.pictures import Size
 from striate.data.refitting import refit
 from striate.data.sources import collect, take_rows
-from striate.data.splitting import check_share
-from striate.data.wanted import Wanted
+from striate.data.splitting import HoldOut, check_share
+from striate.data.wanted import UpTo, Wanted
 
 Source: TypeAlias = "str | PathLike[str] | tuple[Any, Any] | Dataset"
 
@@ -52,10 +52,10 @@ class Like(Protocol):
 def open_dataset(
     source: Source,
     *,
-    size: int | None = None,
+    size: int | UpTo | None = None,
     channels: int | None = None,
     fit: str = "pad",
-    validation: float | None = None,
+    validation: float | HoldOut | None = None,
     seed: int = 0,
     cache_gb: float | None = None,
     on_event: OnEvent = ignore,
@@ -67,11 +67,11 @@ def open_dataset(
             .tar.gz, ...), .csv or .npz; a pair of arrays (images, labels); or a Dataset, given back.
         size: side in pixels of the square that images become; ``None``: arrays and named sets as they
             are; files as they are where all are alike and at most 128, else a square of 128, or of the
-            median shorter side where that is less.
+            median shorter side where that is less; `UpTo` names another side than 128 for these.
         channels: 1 or 3; ``None``: 3 where any image has colour.
         fit: how an image of another shape fits: ``pad``, ``crop`` or ``stretch``.
-        validation: share of the training part to hold out, in (0, 0.5], where the source has no
-            validation part; ``None``: 0.15, but at most 5,000 images.
+        validation: share of the training part to hold out, in (0, 0.5], or a `HoldOut`, where the source has
+            no validation part; ``None``: 0.15, but at most 5,000 images.
         seed: what the hold-out follows from.
         cache_gb: how much the decoded images of files may take on the disk, all together, GB; 0 keeps
             none; ``None``: 20, but at most a quarter of what is free.
@@ -93,18 +93,21 @@ def open_dataset(
         raise DataError(unknown_name("fit", str(fit), FITS))
     if channels not in (None, 1, 3):
         raise DataError(f"{channels!r} channels cannot be given; 1 (grey) and 3 (colour) can")
-    if size is not None and not 1 <= size <= 4096:
-        raise DataError(f"a size of {size} pixels is not in [1, 4096]")
-    check_share(validation)
-    collection = collect(
-        source, Wanted(size=size, channels=channels, fit=fit), cache_gb=cache_gb, on_event=on_event
-    )
+    side = size.side if isinstance(size, UpTo) else size
+    if side is not None and not 1 <= side <= 4096:
+        raise DataError(f"a size of {side} pixels is not in [1, 4096]")
+    sized = Wanted(size=None if isinstance(size, UpTo) else size, channels=channels, fit=fit)
+    if isinstance(size, UpTo):
+        sized = replace(sized, photo_side=size.side, photo_fit=size.fit)
+    holding = validation if isinstance(validation, HoldOut) else HoldOut(validation)
+    check_share(holding.share)
+    collection = collect(source, sized, cache_gb=cache_gb, on_event=on_event)
     if not collection.flip and not (isinstance(source, str) and source in NAMES):
         collection = _noted(
             collection,
             "images are not mirrored, since the classes are digits or letters; --flip mirrors them",
         )
-    return assemble(collection, validation=validation, seed=seed)
+    return assemble(collection, holding=holding, seed=seed, on_event=on_event)
 
 
 def open_split(

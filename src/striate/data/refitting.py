@@ -29,7 +29,7 @@ def refit(collection: Collection, wanted: Wanted) -> Collection:
     shape = wanted.kept((size, size) if isinstance(size, int) else size)
     channels = wanted.channels or images.shape[1]
     if (channels, *shape) == images.shape[1:]:
-        return replace(collection, fit=wanted.fit, fill=wanted.fill)
+        return replace(collection, fit=wanted.fit_of(shape), fill=wanted.fill)
     fill = wanted.fill
     if fill is None:
         rows = np.flatnonzero(np.isin(collection.parts, ("train", "all")))
@@ -38,9 +38,9 @@ def refit(collection: Collection, wanted: Wanted) -> Collection:
     for row in range(len(images)):
         image = images[row]
         picture = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
-        pixels, box = place(picture, shape, channels, wanted.fit)
+        pixels, box = place(picture, shape, channels, wanted.fit_of(shape))
         resized[row] = paint_padding(pixels, box, fill)
-    return replace(collection, images=resized, fit=wanted.fit, fill=fill)
+    return replace(collection, images=resized, fit=wanted.fit_of(shape), fill=fill)
 
 
 def _mean_in_channels(images: Pixels, rows: Labels, channels: int) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from striate.data.folders import scan_folder
 from striate.data.gathering import Gathered, gather
 from striate.data.listing import Listing, are_characters, class_order
 from striate.data.named import NAMES, collect_named
+from striate.data.pictures import Size
 from striate.data.recalling import describe_archive, describe_listing, recall_archive
 from striate.data.refitting import refit
 from striate.data.stored import pick_rows
@@ -149,7 +150,7 @@ def _of_archive(
     if cache is not None:
         recalled = recall_archive(str(path), wanted, archive, cache=cache, on_event=on_event)
         if recalled is not None:
-            return _collected(*recalled, path, wanted.fit)
+            return collected(*recalled, path, wanted.fit_of(_size(recalled[1])))
     with unpacked(path, on_event=on_event) as listing:
         return _decoded(listing, path, wanted, choose=choose, cache=cache, archive=archive, on_event=on_event)
 
@@ -177,10 +178,25 @@ def _decoded(
         archive=None if archive is None else describe_listing(archive, listing),
         on_event=on_event,
     )
-    return _collected(listing, gathered, source, wanted.fit)
+    return collected(listing, gathered, source, wanted.fit_of(_size(gathered)))
 
 
-def _collected(listing: Listing, gathered: Gathered, source: Path, fit: str) -> Collection:
+def _size(gathered: Gathered) -> Size:
+    return int(gathered.images.shape[2]), int(gathered.images.shape[3])
+
+
+def collected(listing: Listing, gathered: Gathered, source: Path, fit: str) -> Collection:
+    """Make a collection of what was gathered.
+
+    Args:
+        listing: the files of the source.
+        gathered: the images of those that are wanted.
+        source: its path.
+        fit: how the images were fitted.
+
+    Returns:
+        The images, labels, names and what was noticed.
+    """
     classes = class_order(file.label for file in listing.files)
     position = {label: index for index, label in enumerate(classes)}
     return Collection(

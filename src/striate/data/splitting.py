@@ -1,6 +1,8 @@
-"""Hold a validation part out of the training part: stratified, by seed."""
+"""Hold a validation part out of the training part: stratified, by seed, image by image or in whole groups."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,12 +10,33 @@ import numpy.typing as npt
 from striate.core.errors import DataError
 from striate.core.seeds import derive
 from striate.data.dataset import Labels
+from striate.data.grouped_splitting import hold_out_groups
 
 DEFAULT_SHARE = 0.15
 DEFAULT_MOST = 5000
 
 
-def hold_out(labels: Labels, *, share: float | None, seed: int) -> tuple[Labels, Labels]:
+@dataclass(frozen=True)
+class HoldOut:
+    """What is held out to validate on, where a source has no validation part.
+
+    Args:
+        share: of the training images, in (0, 0.5]; ``None``: 0.15, but at most 5,000.
+        group_by: images of one group are never divided: a pattern on the file names with the group in
+            parentheses, a column of the .csv, or ``duplicates`` (pictures that are the same, or nearly so);
+            ``None``: every image is by itself.
+
+    >>> HoldOut(0.2, r"(patient[0-9]+)_").share
+    0.2
+    """
+
+    share: float | None = None
+    group_by: str | None = None
+
+
+def hold_out(
+    labels: Labels, *, share: float | None, seed: int, groups: Labels | None = None
+) -> tuple[Labels, Labels]:
     """Choose which images are held out, each class by its share.
 
     Every class keeps at least one image to learn from, and gives at least one where it has two.
@@ -22,12 +45,14 @@ def hold_out(labels: Labels, *, share: float | None, seed: int) -> tuple[Labels,
         labels: class of each image, int64 of shape (N,).
         share: share of the images to hold out, in (0, 0.5]; ``None``: 0.15, but at most 5,000.
         seed: what the choice follows from.
+        groups: number of each image's group, of shape (N,); groups are held out whole, so that sizes are only
+            near. ``None``: every image by itself.
 
     Returns:
         Indices that stay and indices that are held out, both ascending.
 
     Raises:
-        DataError: where the share is out of range or no class has two images.
+        DataError: where the share is out of range, no class has two images, or no group can be held out.
 
     >>> kept, held = hold_out(np.array([0] * 8 + [1] * 2), share=0.2, seed=0)
     >>> len(kept), len(held), (held >= 8).sum().item()
@@ -37,6 +62,8 @@ def hold_out(labels: Labels, *, share: float | None, seed: int) -> tuple[Labels,
     wanted = round(DEFAULT_SHARE * len(labels)) if share is None else round(share * len(labels))
     if share is None:
         wanted = min(wanted, DEFAULT_MOST)
+    if groups is not None:
+        return hold_out_groups(labels, groups, wanted=max(1, wanted), seed=seed)
     classes, counts = np.unique(labels, return_counts=True)
     if not (counts > 1).any():
         raise DataError(

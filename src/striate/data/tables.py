@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from striate.core.errors import DataError
+from striate.core.errors import DataError, unknown_name
 from striate.data.dataset import Rejected
 from striate.data.folders import PART_NAMES
 from striate.data.listing import LabelledFile, Listing, counted, open_binary, readable
@@ -63,6 +63,35 @@ def scan_table(path: Path) -> Listing:
         first = f"; the first, {rejected[0].name!r}: {rejected[0].reason}" if rejected else ""
         raise DataError(f"none of the {counted(len(rejected), 'row')} of {path} names an image to use{first}")
     return Listing(tuple(files), tuple(rejected))
+
+
+def read_column(path: Path | str, column: str) -> dict[str, str]:
+    """Read one more column of a CSV file that names images.
+
+    Args:
+        path: as for `scan_table`.
+        column: its name in the heading; upper and lower case are the same.
+
+    Returns:
+        The name of each image, as in the listing, -> what the column says of it, stripped.
+
+    Raises:
+        DataError: where the file cannot be read, there is no such column, or it says two things of one image.
+    """
+    path = Path(path)
+    rows = _rows(path) or [[]]
+    heading = [name.strip().lower() for name in rows[0]]
+    path_column = _find(heading, _PATHS, "path", path)
+    if column.strip().lower() not in heading:
+        raise DataError(f"{path}: {unknown_name('column', column, heading)}")
+    place = heading.index(column.strip().lower())
+    found: dict[str, str] = {}
+    for row in rows[1:]:
+        cells = [*row, *[""] * (len(heading) - len(row))]
+        name, value = readable(cells[path_column]), cells[place].strip()
+        if name.strip() and found.setdefault(name, value) != value:
+            raise DataError(f"{path} says both {found[name]!r} and {value!r} of {name!r} in {column!r}")
+    return found
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -6,6 +6,22 @@ from dataclasses import dataclass
 
 from striate.data.pictures import Size
 
+LARGEST_SIDE = 128
+"""The largest side in pixels of images that stay as they are where no size is named."""
+
+
+@dataclass(frozen=True)
+class UpTo:
+    """A side for photos: for images that are not all alike and at most 128 pixels, unless they are smaller.
+
+    Args:
+        side: of the square that they become, or the median shorter side where that is less; pixels.
+        fit: how one of another shape becomes a square; ``None``: as other images.
+    """
+
+    side: int
+    fit: str | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
@@ -13,12 +29,15 @@ class Wanted:
 
     Args:
         size: side, or height and width, in pixels; ``None``: as they are where all are alike and at most
-            128, else a square of 128, or of the median shorter side where that is less.
+            128, else a square of ``photo_side``, or of the median shorter side where that is less.
         channels: 1 or 3; ``None``: 3 where any image has colour.
         fit: ``pad``, ``crop`` or ``stretch``.
         fill: colour of the padding; ``None``: the mean colour of the training part.
         margin: pixels by which height and width are larger than ``size``, at least 0: what random crops of
             ``size`` are taken from.
+        photo_side: side of the square that images become where no size is named, and they are not all alike
+            and at most 128.
+        photo_fit: how images of over 128 pixels are fitted where no size is named; ``None``: as all.
         choice: which parts of the source are read, in a word: decoded images of other choices are kept
             apart.
 
@@ -31,7 +50,25 @@ class Wanted:
     fit: str = "pad"
     fill: tuple[int, ...] | None = None
     margin: int = 0
+    photo_side: int = LARGEST_SIDE
+    photo_fit: str | None = None
     choice: str = "all"
+
+    def fit_of(self, size: Size) -> str:
+        """Give how images are fitted that become of a size.
+
+        Args:
+            size: height and width, pixels.
+
+        Returns:
+            ``pad``, ``crop`` or ``stretch``.
+
+        >>> Wanted(photo_fit="stretch").fit_of((224, 224)), Wanted(photo_fit="stretch").fit_of((28, 28))
+        ('stretch', 'pad')
+        """
+        if self.photo_fit is not None and self.size is None and min(size) > LARGEST_SIDE:
+            return self.photo_fit
+        return self.fit
 
     def kept(self, size: Size) -> Size:
         """Give the height and width that are kept of images of a size.

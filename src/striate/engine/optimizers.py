@@ -19,7 +19,7 @@ class Muon(torch.optim.Optimizer):
     whose root mean square is about that of AdamW's update.
 
     Args:
-        parameters: tensors of at least two dimensions.
+        parameters: tensors of at least two dimensions, or groups of them.
         lr: the rate, over 0.
         momentum: in [0, 1).
         weight_decay: decoupled decay, at least 0.
@@ -32,7 +32,7 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
         *,
         lr: float,
         momentum: float = 0.6,
@@ -107,7 +107,9 @@ def orthogonal(matrix: Tensor, *, steps: int = 5) -> Tensor:
     return x if wide else x.T
 
 
-def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def make_optimizers(
+    network: nn.Module, recipe: Recipe, *, rate_of: Callable[[Tensor], float] = lambda _: 1.0
+) -> list[torch.optim.Optimizer]:
     """Make the optimisers of a network as a recipe says.
 
     Under ``muon``, filters (parameters of three or more dimensions with over one input) go to Muon and
@@ -116,6 +118,8 @@ def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Opti
     Args:
         network: its parameters that need gradients are trained.
         recipe: with optimizer, rates and weight decay decided.
+        rate_of: gives what a parameter's rate is multiplied by: less for the early layers of a network that
+            is trained already.
 
     Returns:
         One or two optimisers; the group's ``peak`` holds the rate that schedules multiply.
@@ -127,24 +131,33 @@ def make_optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Opti
     filters = [p for p in trained if p.ndim > 2 and p[0].numel() > 1] if recipe.optimizer == "muon" else []
     taken = {id(p) for p in filters}
     rest = [p for p in trained if id(p) not in taken]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in rest if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+    slow = other_rate if recipe.optimizer == "muon" else rate
+    groups = [
+        *_groups([p for p in rest if p.ndim > 1], rate_of, rate=slow, decay=decay),
+        *_groups([p for p in rest if p.ndim <= 1], rate_of, rate=slow, decay=0.0),
     ]
-    groups = [group for group in groups if group["params"]]
     optimizers: list[torch.optim.Optimizer] = []
     if filters:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
-        optimizers.append(Muon(filters, lr=rate, weight_decay=decay, dtype=dtype))
+        optimizers.append(Muon(_groups(filters, rate_of, rate=rate, decay=decay), lr=rate, dtype=dtype))
     if groups and recipe.optimizer == "adamw":
-        optimizers.append(torch.optim.AdamW(groups, lr=rate))
+        optimizers.append(torch.optim.AdamW(groups, lr=slow))
     elif groups:
-        slow = other_rate if recipe.optimizer == "muon" else rate
         optimizers.append(torch.optim.SGD(groups, lr=slow, momentum=0.9, nesterov=True))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
     return optimizers
+
+
+def _groups(
+    parameters: list[nn.Parameter], rate_of: Callable[[Tensor], float], *, rate: float, decay: float
+) -> list[dict[str, Any]]:
+    """Divide parameters into groups of one rate each, in their order."""
+    by_scale: dict[float, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        by_scale.setdefault(rate_of(parameter), []).append(parameter)
+    return [{"params": group, "lr": rate * scale, "weight_decay": decay} for scale, group in by_scale.items()]
 
 
 def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:

@@ -7,6 +7,7 @@ from striate.metrics.calibration import (
     negative_log_likelihood,
 )
 from striate.metrics.classification import accuracy, top_k_accuracy
+from striate.metrics.confident_learning import confident_joint, suspect_labels
 from striate.metrics.confusion import confusion_matrix, per_class
 from striate.metrics.evaluation import Evaluation, evaluate_logits
 
@@ -14,11 +15,13 @@ __all__ = [
     "Evaluation",
     "accuracy",
     "brier_score",
+    "confident_joint",
     "confusion_matrix",
     "evaluate_logits",
     "expected_calibration_error",
     "fit_temperature",
     "negative_log_likelihood",
     "per_class",
+    "suspect_labels",
     "top_k_accuracy",
 ]

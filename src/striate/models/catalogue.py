@@ -11,6 +11,8 @@ from striate.core.errors import RecipeError, unknown_name
 from striate.models.alexnet import alexnet, alexnet_2012
 from striate.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from striate.models.compact import compact_large, compact_light, compact_medium, compact_small
+from striate.models.efficientnet_lite import efficientnet_lite0, efficientnet_lite1, efficientnet_lite2
+from striate.models.hub import hub_network, is_of_hub
 from striate.models.lenet import lenet
 from striate.models.mlp import mlp
 from striate.models.mnist_convnet import mnist_convnet
@@ -18,6 +20,7 @@ from striate.models.plain import plain20, plain32, plain44, plain56, plain110
 from striate.models.preactresnet import preactresnet18
 from striate.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from striate.models.sprint import sprint, sprint_dense
+from striate.models.stacked import stacked
 from striate.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from striate.models.wide_resnet import wide_resnet16_4, wide_resnet28_10, wide_resnet50_2
 
@@ -28,6 +31,9 @@ CATALOGUE: dict[str, Callable[..., nn.Module]] = {
     "compact-medium": compact_medium,
     "compact-light": compact_light,
     "compact-small": compact_small,
+    "efficientnet-lite0": efficientnet_lite0,
+    "efficientnet-lite1": efficientnet_lite1,
+    "efficientnet-lite2": efficientnet_lite2,
     "lenet": lenet,
     "mlp": mlp,
     "mnist-convnet": mnist_convnet,
@@ -49,6 +55,7 @@ CATALOGUE: dict[str, Callable[..., nn.Module]] = {
     "resnet56": resnet56,
     "sprint": sprint,
     "sprint-dense": sprint_dense,
+    "stacked": stacked,
     "vgg11": vgg11,
     "vgg11-bn": vgg11_bn,
     "vgg13": vgg13,
@@ -64,27 +71,49 @@ CATALOGUE: dict[str, Callable[..., nn.Module]] = {
 """Name on the command line and in recipes -> function that builds the network."""
 
 
-def build(name: str, *, classes: int, channels: int, size: tuple[int, int]) -> nn.Module:
+def is_known(name: str) -> bool:
+    """Say whether a network can be built by a name.
+
+    Args:
+        name: a key of `CATALOGUE`, or one of timm's behind ``timm:``, which may turn out not to be there.
+
+    Returns:
+        Whether `build` takes it.
+
+    >>> is_known("resnet18"), is_known("resnet19")
+    (True, False)
+    """
+    return name in CATALOGUE or is_of_hub(name)
+
+
+def build(name: str, *, classes: int, channels: int, size: tuple[int, int], **options: object) -> nn.Module:
     """Build a network of the catalogue for images of a kind.
 
     Args:
-        name: a key of `CATALOGUE`.
+        name: a key of `CATALOGUE`, or one of timm's behind ``timm:``.
         classes: number of outputs, at least 2.
         channels: channels of the images.
         size: their height and width in pixels.
+        options: what this network can be given besides, such as ``layers`` of ``stacked``.
 
     Returns:
         The network, its weights drawn from torch's global generator.
 
     Raises:
-        RecipeError: for an unknown name, naming the nearest.
+        RecipeError: for an unknown name, naming the nearest, or an option that the network does not have.
         ShapeError: where the images do not fit the network.
 
     >>> build("compact-small", classes=3, channels=1, size=(8, 8)).head.out_features
     3
     """
+    if is_of_hub(name):
+        return hub_network(name, classes=classes, channels=channels)
     if name not in CATALOGUE:
         raise RecipeError(unknown_name("model", name, CATALOGUE))
     make = CATALOGUE[name]
-    sized = {"size": size} if "size" in inspect.signature(make).parameters else {}
-    return make(classes=classes, channels=channels, **sized)
+    parameters = inspect.signature(make).parameters
+    for option in options:
+        if option not in parameters:
+            raise RecipeError(f"the model '{name}' has no choice of {option}; leave it out")
+    sized = {"size": size} if "size" in parameters else {}
+    return make(classes=classes, channels=channels, **sized, **options)

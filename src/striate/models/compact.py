@@ -91,22 +91,33 @@ class Compact(nn.Module):
         logits: Tensor = self.head(features.amax(dim=(2, 3)))
         return logits
 
-    @torch.no_grad()
     def learn_first_layer(self, images: Tensor) -> None:
         """Set the stem to filters that whiten the patches of images, each beside its negative; freeze them.
 
         Args:
             images: normalised, N x C x H x W; as many of them are used as are needed.
         """
-        kernel, stride = self.stem.kernel_size[0], self.stem.stride[0]
-        half = self.stem.out_channels // 2
-        each = patches_in(images.shape[2], images.shape[3], kernel=kernel, stride=stride)
-        images = images[:: max(1, len(images) * each // ENOUGH_PATCHES)]
-        filters = whitening_filters(images, kernel=kernel, stride=stride)[:half].to(self.stem.weight)
-        self.stem.weight.copy_(torch.cat([filters, -filters]))
-        assert self.stem.bias is not None
-        self.stem.bias.zero_()
-        self.stem.weight.requires_grad_(False)
+        whiten(self.stem, images)
+
+
+@torch.no_grad()
+def whiten(stem: nn.Conv2d, images: Tensor) -> None:
+    """Set a convolution to filters that whiten the patches of images, each beside its negative; freeze it.
+
+    Args:
+        stem: with a bias, and with twice as many maps as filters are wanted.
+        images: normalised, N x C x H x W, each side at least that of a filter; as many of them are used as
+            are needed.
+    """
+    kernel, stride = stem.kernel_size[0], stem.stride[0]
+    half = stem.out_channels // 2
+    each = patches_in(images.shape[2], images.shape[3], kernel=kernel, stride=stride)
+    images = images[:: max(1, len(images) * each // ENOUGH_PATCHES)]
+    filters = whitening_filters(images, kernel=kernel, stride=stride)[:half].to(stem.weight)
+    stem.weight.copy_(torch.cat([filters, -filters]))
+    assert stem.bias is not None
+    stem.bias.zero_()
+    stem.weight.requires_grad_(False)
 
 
 def _convolution(inputs: int, outputs: int, *, pool: bool) -> list[nn.Module]:

@@ -2,6 +2,7 @@
 
 from striate.plots.adversarial import AdversarialTile, adversarial_picture
 from striate.plots.attribution import MapTile, attribution_picture, attribution_sheet
+from striate.plots.augmentation_sheet import AugmentedRow, augmentation_sheet
 from striate.plots.concept_bars import concept_bars
 from striate.plots.confusion import confusion_matrix
 from striate.plots.curves import training_curves
@@ -10,10 +11,12 @@ from striate.plots.feature_maps import contact_sheet, feature_map_sheet, filter_
 from striate.plots.filter_sheet import FilterTile, filter_sheet
 from striate.plots.gradient_flow import gradient_flow
 from striate.plots.invariance import invariance_curves, layer_shift_chart, worst_sheet
+from striate.plots.learning_curve import learning_curve
 from striate.plots.network import network_diagram, network_svg
 from striate.plots.patches import patch_sheet
 from striate.plots.representation import probe_curve, representation_map, similarity_map
 from striate.plots.robust_curve import robust_curve
+from striate.plots.search import search_coordinates, search_importance
 from striate.plots.sharing_study import sharing_accuracy
 from striate.plots.sheet import prediction_sheet
 from striate.plots.sticker import sticker_page
@@ -22,6 +25,7 @@ from striate.plots.unit_sheet import UnitRow, UnitTile, unit_sheet
 
 __all__ = [
     "AdversarialTile",
+    "AugmentedRow",
     "FilterTile",
     "MapTile",
     "UnitRow",
@@ -29,6 +33,7 @@ __all__ = [
     "adversarial_picture",
     "attribution_picture",
     "attribution_sheet",
+    "augmentation_sheet",
     "concept_bars",
     "confusion_matrix",
     "contact_sheet",
@@ -40,6 +45,7 @@ __all__ = [
     "gradient_flow",
     "invariance_curves",
     "layer_shift_chart",
+    "learning_curve",
     "network_diagram",
     "network_svg",
     "patch_sheet",
@@ -47,6 +53,8 @@ __all__ = [
     "probe_curve",
     "representation_map",
     "robust_curve",
+    "search_coordinates",
+    "search_importance",
     "sharing_accuracy",
     "similarity_map",
     "sticker_page",

@@ -27,6 +27,7 @@ def cifar10_sprint() -> Recipe:
     return Recipe(
         model="sprint",
         size=32,
+        fit="pad",
         validation=0.02,
         validate_every=8,
         epochs=8,

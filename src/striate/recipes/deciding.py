@@ -7,7 +7,10 @@ import math
 from striate.attack.balls import L2, Linf, parse_ball
 from striate.core.errors import RecipeError, unknown_name
 from striate.core.recipe import Recipe
-from striate.models import CATALOGUE
+from striate.data.augment_language import parse_policy
+from striate.data.trivial import Trivial
+from striate.models import CATALOGUE, is_known
+from striate.models.stacked import DEFAULT_LAYERS
 
 LARGEST_COMPACT = 128
 """The longest side in pixels for which the compact networks are the default."""
@@ -23,6 +26,15 @@ OTHER_RATE_WITHOUT_NORM = 0.005
 
 DEEP_WITHOUT_NORM = frozenset({"alexnet-2012", "vgg11", "vgg13", "vgg16", "vgg19"})
 """These: on digits the first two diverged at the rate above; the others are deeper forms of the second."""
+
+FINE_TUNING_RATES = {"muon": 0.0003, "sgd": 0.005, "adamw": 0.0002}
+"""The same as `PEAK_RATES` for networks that are pre-trained, whose last block they are for."""
+
+FINE_TUNING_OTHER_RATE = 0.005
+"""The same as `OTHER_RATE` for these."""
+
+MOST_FINE_TUNED = 32
+"""Images a step, at most, by default: photos are large, and few steps are many."""
 
 WEIGHT_DECAY = 5e-4
 
@@ -50,45 +62,99 @@ def resolve(
         device: the same.
 
     Returns:
-        A recipe in which only the unused budget, the target, the share held out by default, and a size
-        that is not square are ``None``.
+        A recipe in which only the unused budget, the target, the share held out by default, a size that is
+        not square, and what is no part of this training are ``None``.
 
     Raises:
-        RecipeError: for a model that is not in the catalogue, naming the nearest, a shift as large as the
-            images, or a ball that cannot be trained in.
+        RecipeError: where choices contradict each other or do not fit the images, a name is unknown (naming
+            the nearest), or the ball is one that cannot be trained in.
         AttackError: where ``robust`` is no ball.
 
     >>> resolve(Recipe(), images=60000, size=(28, 28), flip=True, precision="float32").epochs
     10
     """
+    if recipe.augment is not None:
+        recipe = recipe.changed(flip=_mirrors(recipe, flip), shift=recipe.shift or 0)
+    pretrained = recipe.pretrained not in (None, "none")
+    if recipe.freeze is not None and not pretrained:
+        raise RecipeError(
+            f"freeze is '{recipe.freeze}', and nothing is pre-trained that could be frozen; name it by "
+            "pretrained, such as efficientnet-lite0"
+        )
+    decided = _network(recipe, size)
+    decided |= _steps(recipe, images, pretrained=pretrained)
+    decided |= _rates(recipe, pretrained=pretrained)
+    decided |= _changes(recipe, size, flip=flip)
+    decided |= _robust(recipe)
+    if recipe.prune is None:
+        pays = device == "cpu" and images >= FEWEST_PRUNED and _losses_are_of_images(recipe)
+        decided["prune"] = PRUNED if pays else 0.0
+    elif recipe.prune and not _losses_are_of_images(recipe):
+        what = "mixed with others" if recipe.robust is None else "attacked"
+        raise RecipeError(
+            f"prune is {recipe.prune:g} and images are {what}: they are left out by their losses, which are "
+            "then those of other images; leave one of the two out"
+        )
+    if recipe.precision is None:
+        decided["precision"] = precision
+    return recipe.changed(**decided)
+
+
+def _network(recipe: Recipe, size: tuple[int, int]) -> dict[str, object]:
     decided: dict[str, object] = {}
-    if recipe.model is not None and recipe.model not in CATALOGUE:
+    if recipe.pretrained == "none":
+        decided["pretrained"] = None
+    if recipe.model is not None and not is_known(recipe.model):
         raise RecipeError(unknown_name("model", recipe.model, CATALOGUE))
-    if recipe.model is None:
+    if recipe.layers is not None and recipe.model not in (None, "stacked"):
+        raise RecipeError(
+            f"layers are a choice of the model 'stacked', and the model is '{recipe.model}'; leave one of "
+            "them out"
+        )
+    if recipe.layers is not None:
+        decided["model"] = "stacked"
+    elif recipe.model == "stacked":
+        decided["layers"] = DEFAULT_LAYERS
+    elif recipe.model is None:
         decided["model"] = _model(recipe, size)
+    if recipe.fit is None:
+        decided["fit"] = "pad"
     if recipe.size is None and size[0] == size[1]:
         decided["size"] = size[0]
+    return decided
+
+
+def _steps(recipe: Recipe, images: int, *, pretrained: bool) -> dict[str, object]:
+    decided: dict[str, object] = {}
     epochs = recipe.epochs
     if recipe.epochs is None and recipe.minutes is None:
-        epochs = decided["epochs"] = _epochs(images)
+        epochs = decided["epochs"] = _fine_tuning_epochs(images) if pretrained else _epochs(images)
     if recipe.batch is None:
-        decided["batch"] = _batch(images)
-    if recipe.prune is None:
-        pays = device == "cpu" and images >= FEWEST_PRUNED and recipe.robust is None
-        decided["prune"] = PRUNED if pays else 0.0
-    if recipe.learning_rate is None:
-        decided["learning_rate"] = PEAK_RATES[recipe.optimizer]
-    if recipe.other_rate is None:
-        deep = recipe.model in DEEP_WITHOUT_NORM
-        decided["other_rate"] = OTHER_RATE_WITHOUT_NORM if deep else OTHER_RATE
-    if recipe.weight_decay is None:
-        decided["weight_decay"] = WEIGHT_DECAY
+        decided["batch"] = min(_batch(images), MOST_FINE_TUNED) if pretrained else _batch(images)
     if recipe.label_smoothing is None:
         decided["label_smoothing"] = _label_smoothing(epochs)
+    return decided
+
+
+def _rates(recipe: Recipe, *, pretrained: bool) -> dict[str, object]:
+    decided: dict[str, object] = {}
+    if recipe.learning_rate is None:
+        decided["learning_rate"] = (FINE_TUNING_RATES if pretrained else PEAK_RATES)[recipe.optimizer]
+    if recipe.other_rate is None:
+        rate = OTHER_RATE_WITHOUT_NORM if recipe.model in DEEP_WITHOUT_NORM else OTHER_RATE
+        decided["other_rate"] = FINE_TUNING_OTHER_RATE if pretrained else rate
+    if recipe.weight_decay is None:
+        decided["weight_decay"] = WEIGHT_DECAY
+    return decided
+
+
+def _changes(recipe: Recipe, size: tuple[int, int], *, flip: bool) -> dict[str, object]:
+    decided: dict[str, object] = {}
     if recipe.flip is None:
-        decided["flip"] = flip
+        # Without chance in the images, a frozen backbone computes its features once.
+        decided["flip"] = flip and recipe.freeze != "backbone"
     if recipe.average_mirrored is None:
-        decided["average_mirrored"] = flip if recipe.flip is None else recipe.flip
+        decided["average_mirrored"] = decided.get("flip", recipe.flip)
     if recipe.shift is None:
         decided["shift"] = _shift(recipe, size)
     elif recipe.shift >= min(size):
@@ -96,10 +162,12 @@ def resolve(
             f"a shift of {recipe.shift} pixels leaves nothing of images of {size[0]}x{size[1]}; "
             f"up to {min(size) - 1} works"
         )
-    if recipe.precision is None:
-        decided["precision"] = precision
-    decided |= _robust(recipe)
-    return recipe.changed(**decided)
+    return decided
+
+
+def _losses_are_of_images(recipe: Recipe) -> bool:
+    """Say whether the loss of an image in a step is its own, so that it says whether it is learnt."""
+    return recipe.robust is None and not parse_policy(recipe.augment or "none").mixes
 
 
 def _model(recipe: Recipe, size: tuple[int, int]) -> str:
@@ -119,11 +187,6 @@ def _robust(recipe: Recipe) -> dict[str, object]:
                 "such as robust='linf:8/255'"
             )
         return {}
-    if recipe.prune:
-        raise RecipeError(
-            f"prune is {recipe.prune:g} and robust is '{recipe.robust}': images are left out by their loss, "
-            "which attacks change; leave one of them out"
-        )
     ball = parse_ball(recipe.robust)
     if not isinstance(ball, Linf | L2) or not 0 < ball.eps < math.inf:
         raise RecipeError(
@@ -133,10 +196,23 @@ def _robust(recipe: Recipe) -> dict[str, object]:
     return {"robust_method": recipe.robust_method or "fast"}
 
 
+def _mirrors(recipe: Recipe, usual: bool) -> bool:
+    policy = parse_policy(recipe.augment or "none")
+    if recipe.flip is None:
+        automatic = any(isinstance(change, Trivial) for change in policy.changes)
+        return policy.flip or (automatic and usual)
+    if policy.flip and not recipe.flip:
+        raise RecipeError(
+            f"augment '{recipe.augment}' mirrors images, and flip is false; leave one of them out"
+        )
+    return recipe.flip
+
+
 def _shift(recipe: Recipe, size: tuple[int, int]) -> int:
     # In so few passes nothing is learnt by heart, and what moves is only harder to learn: on
     # Fashion-MNIST two epochs lose 0.5 points by a shift of 1, and seven lose nothing.
-    if recipe.epochs is not None and recipe.epochs < BRIEF:
+    brief = recipe.epochs is not None and recipe.epochs < BRIEF
+    if recipe.freeze == "backbone" or brief:
         return 0
     return min(size) // 28
 
@@ -150,6 +226,11 @@ def _label_smoothing(epochs: float | None) -> float:
 def _epochs(images: int) -> int:
     # Fewer images need more passes: about 600,000 images seen, within reason.
     return min(50, max(10, round(600_000 / images)))
+
+
+def _fine_tuning_epochs(images: int) -> int:
+    # What is trained already needs fewer passes: about 10,000 images seen, within reason.
+    return min(40, max(3, round(10_000 / images)))
 
 
 def _batch(images: int) -> int:

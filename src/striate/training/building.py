@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from striate.classifier import Classifier, Preprocessing
+from striate.classifier import PUBLISHED, Classifier, Preprocessing, Pretrained, load_backbone
 from striate.core.device import Policy
+from striate.core.errors import DataError
 from striate.core.recipe import Recipe
 from striate.core.seeds import derive
 from striate.data import NAMES, Dataset
 from striate.engine.randomness import seed_generators
 from striate.engine.timings import Timings
 from striate.models import LearnsFirstLayer, build
+from striate.models.hub import is_of_hub
 
 MOST_IMAGES = 5000
 MOST_VALUES = 20_000_000
@@ -23,7 +27,13 @@ MOST_VALUES = 20_000_000
 
 
 def new_classifier(
-    dataset: Dataset, recipe: Recipe, policy: Policy, *, timings: Timings | None = None
+    dataset: Dataset,
+    recipe: Recipe,
+    policy: Policy,
+    *,
+    timings: Timings | None = None,
+    pretrained: Pretrained | None = None,
+    tensors: Mapping[str, Tensor] | None = None,
 ) -> Classifier:
     """Build the untrained classifier that a recipe asks for.
 
@@ -33,44 +43,57 @@ def new_classifier(
         recipe: names the network and the seed of its weights.
         policy: where and how it computes.
         timings: is told how long what is computed from the images took, as ``first layer``.
+        pretrained: what the network starts from; ``None``: chance.
+        tensors: the weights of that; ``None``: they will be set afterwards, from a checkpoint.
 
     Returns:
         The classifier, on its device, in its memory format.
+
+    Raises:
+        DataError: where the images have other channels than the network was trained for.
+        ModelFileError: where the weights are those of another architecture.
     """
-    arguments = {"classes": len(dataset.classes), "channels": dataset.channels, "size": list(dataset.size)}
+    options = {} if recipe.layers is None else {"layers": recipe.layers}
+    arguments = {
+        "classes": len(dataset.classes),
+        "channels": dataset.channels,
+        "size": list(dataset.size),
+        **options,
+    }
     seed_generators(derive(recipe.seed, "weights"), policy.device)
     network = build(
-        recipe.model or "", classes=len(dataset.classes), channels=dataset.channels, size=dataset.size
+        recipe.model or "",
+        classes=len(dataset.classes),
+        channels=dataset.channels,
+        size=dataset.size,
+        **options,
     )
+    if pretrained is not None and tensors is not None:
+        load_backbone(network, tensors, name=pretrained.name, model=pretrained.model)
     timings = timings or Timings(policy.device)
-    # On the CPU where the device has no float64, which the first layer takes.
-    sample = _sample(dataset).to(policy.device if policy.device.startswith("cuda") else "cpu")
-    with timings.of("first layer"):
-        mean, std = _moments(sample)
+    if pretrained is not None and pretrained.mean is not None and pretrained.std is not None:
+        _check_channels(dataset, pretrained)
+        mean, std = pretrained.mean, pretrained.std
+    else:
+        # On the CPU where the device has no float64, which the first layer takes.
+        sample = _sample(dataset).to(policy.device if policy.device.startswith("cuda") else "cpu")
+        with timings.of("first layer"):
+            mean, std = _moments(sample)
     classifier = Classifier(
         network,
         model=recipe.model or "",
         arguments=arguments,
         classes=dataset.classes,
-        preprocessing=Preprocessing(
-            size=dataset.size,
-            channels=dataset.channels,
-            mean=mean,
-            std=std,
-            fit=dataset.fit,
-            fill=dataset.fill,
-            average_mirrored=bool(recipe.average_mirrored),
-            average_shifted=recipe.average_shifted,
-        ),
+        preprocessing=_preprocessing(dataset, recipe, mean=mean, std=std),
         policy=policy,
         details={
-            "recipe": recipe.to_dict(),
+            "recipe": _without_paths(recipe).to_dict(),
             # Paths are the user's own matter: a model file is given to others.
             "source": dataset.source if dataset.source in NAMES else None,
             "fingerprint": dataset.fingerprint,
         },
     )
-    if isinstance(network, LearnsFirstLayer):
+    if isinstance(network, LearnsFirstLayer) and pretrained is None:
         with timings.of("first layer"):
             scaled = sample.float().div_(255)
             mean_there, std_there = classifier.mean.to(sample.device), classifier.std.to(sample.device)
@@ -78,6 +101,35 @@ def new_classifier(
     if policy.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return classifier
+
+
+def _preprocessing(
+    dataset: Dataset, recipe: Recipe, *, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Preprocessing:
+    return Preprocessing(
+        size=dataset.size,
+        channels=dataset.channels,
+        mean=mean,
+        std=std,
+        fit=dataset.fit,
+        fill=dataset.fill,
+        average_mirrored=bool(recipe.average_mirrored),
+        average_shifted=recipe.average_shifted,
+    )
+
+
+def _check_channels(dataset: Dataset, pretrained: Pretrained) -> None:
+    if dataset.channels != pretrained.channels:
+        raise DataError(
+            f"the images have {dataset.channels} channels, and {pretrained.name} was trained with "
+            f"{pretrained.channels}; open them with channels={pretrained.channels}"
+        )
+
+
+def _without_paths(recipe: Recipe) -> Recipe:
+    start = recipe.pretrained
+    named = start is None or start in PUBLISHED or is_of_hub(start)
+    return recipe if named else recipe.changed(pretrained=Path(str(start)).name)
 
 
 def _sample(dataset: Dataset) -> Tensor:

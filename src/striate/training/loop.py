@@ -33,6 +33,7 @@ from striate.models import KeepsNorms
 from striate.training.pruning import Pruning
 from striate.training.run import Row
 from striate.training.state import State, learned
+from striate.training.transfer import Transfer
 
 CHECKPOINT_SECONDS = 15.0
 STEP_EVENT_SECONDS = 0.1
@@ -59,6 +60,7 @@ class Loop:
         on_event: is given every step, epoch and note.
         world: the processes that train together. All decide by the same figures, those of the writer's clock
             among them, so that all take the same steps.
+        transfer: which parts of a pre-trained network learn when; ``None``: all of it, always.
     """
 
     classifier: Classifier
@@ -71,6 +73,7 @@ class Loop:
     save: Callable[[], object]
     on_event: OnEvent
     world: World = field(default_factory=World)
+    transfer: Transfer | None = None
     judged_by: ClassVar[str] = "validation_accuracy"
     _gradients: SummedGradients = field(init=False)
     _pruning: Pruning = field(init=False)
@@ -168,6 +171,8 @@ class Loop:
         # A step's rate is the schedule's in the step's middle, so that neither end is a step of rate 0.
         middle = self._elapsed + self._seconds_a_step / 2
         share = self.budget.share(step=self.state.step + 0.5, elapsed=middle)
+        if self.transfer is not None:
+            self.transfer.begin_step(share)
         factor = rate_factor(share, schedule=self.recipe.schedule, warmup=self.recipe.warmup)
         set_rates(self.optimizers, factor)
         self.state.rate = self.optimizers[0].param_groups[0]["lr"]
@@ -181,7 +186,9 @@ class Loop:
 
     def _note(self, logits: Tensor, labels: Tensor, index: Tensor) -> None:
         """Keep a step's figures to be told: the loss without smoothing, as validations have it."""
-        hits = logits.argmax(dim=1) == labels
+        # Of mixed images the class that they have most of.
+        true = labels.argmax(dim=1) if labels.is_floating_point() else labels
+        hits = logits.argmax(dim=1) == true
         if self._weights is None:
             self._waiting.append((F.cross_entropy(logits, labels), hits.sum(), len(labels), len(labels)))
             return

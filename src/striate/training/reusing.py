@@ -67,11 +67,12 @@ def runs_from_recordings(session: Session) -> bool:
         session: before its first step, or where it was stopped.
 
     Returns:
-        True on a CUDA device that holds all images, where one process trains for a budget in epochs on images
-        as they are: only then is everything known beforehand that a step depends on.
+        True on a CUDA device that holds all images, where one process trains a whole network for a budget in
+        epochs on all images as they are: only then is everything known beforehand that a step depends on.
     """
-    known = session.world.size == 1 and isinstance(session.budget(), StepBudget)
-    known = known and session.recipe.robust is None and not session.recipe.prune
+    recipe = session.recipe
+    plain = session.transfer is None and recipe.robust is None and not recipe.prune
+    known = plain and session.world.size == 1 and isinstance(session.budget(), StepBudget)
     return known and _on_cuda(session) and can_be_planned(session.batches)
 
 

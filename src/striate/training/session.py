@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from striate.classifier import Classifier
+from striate.classifier import Classifier, Pretrained
 from striate.core.errors import ProcessError, TrainingError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.recipe import Recipe
 from striate.core.version import VERSION
-from striate.data import Dataset
-from striate.data.augmentation import Augmentation
+from striate.data import Dataset, Split
+from striate.data.augment_language import make_augmentation
 from striate.data.batches import Batches
 from striate.engine.budgets import Budget, StepBudget, TimeBudget
 from striate.engine.interrupts import ignore_termination
@@ -25,6 +27,7 @@ from striate.engine.timings import Timings
 from striate.engine.world import World
 from striate.training.device_loop import DeviceLoop
 from striate.training.finish import finish, write_rejected
+from striate.training.frozen_features import HeadTraining
 from striate.training.loop import Loop
 from striate.training.program import Program
 from striate.training.records import append_row, logged, write_rows, writing
@@ -32,6 +35,7 @@ from striate.training.reusing import keep, program_of
 from striate.training.robust_loop import RobustLoop
 from striate.training.run import Run
 from striate.training.state import State, read_checkpoint, restore, save_checkpoint
+from striate.training.transfer import Transfer
 
 
 def computed_by(world: World) -> dict[str, str | int]:
@@ -66,6 +70,8 @@ class Session:
         on_event: is given every event.
         world: the processes that train together, each with a session of its own.
         timings: how long the parts of the work took.
+        pretrained: what the network started from, which a resumed training need not find again.
+        transfer: which of its parts learn when.
     """
 
     run: Run
@@ -78,6 +84,8 @@ class Session:
     on_event: OnEvent
     world: World
     timings: Timings
+    pretrained: Pretrained | None = None
+    transfer: Transfer | None = None
 
     @classmethod
     def new(
@@ -90,6 +98,7 @@ class Session:
         on_event: OnEvent,
         world: World,
         timings: Timings | None = None,
+        pretrained: Pretrained | None = None,
     ) -> Session:
         """Build all parts as the recipe says, at the start of a training.
 
@@ -101,6 +110,7 @@ class Session:
             on_event: is given every event, where this process is the writer.
             world: the processes that train together.
             timings: is told how long things take; what was measured before is in it.
+            pretrained: what the network started from; ``None``: chance.
 
         Returns:
             The session, before its first step.
@@ -114,14 +124,32 @@ class Session:
                 batch=recipe.batch or 1,
                 device=classifier.policy.device,
                 seed=recipe.seed,
-                augmentation=Augmentation(flip=bool(recipe.flip), shift=recipe.shift or 0),
+                augmentation=make_augmentation(
+                    recipe.augment, flip=bool(recipe.flip), shift=recipe.shift or 0
+                ),
+                classes=len(dataset.classes),
                 world=world,
             )
         world.copy_from_writer([*classifier.parameters(), *classifier.buffers()])
         synchronise_norms(classifier.network, world, device=classifier.policy.device)
-        optimizers = make_optimizers(classifier.network, recipe)
+        transfer = Transfer.of(classifier.network, recipe)
+        rate_of = {} if transfer is None else {"rate_of": transfer.rate_of}
+        optimizers = make_optimizers(classifier.network, recipe, **rate_of)
         told = logged(run, on_event) if world.is_writer else ignore
-        return cls(run, dataset, recipe, classifier, optimizers, batches, State(), told, world, timings)
+        return cls(
+            run,
+            dataset,
+            recipe,
+            classifier,
+            optimizers,
+            batches,
+            State(),
+            told,
+            world,
+            timings,
+            pretrained,
+            transfer,
+        )
 
     def _tell_start(self, preparation: float) -> None:
         count = sum(parameter.numel() for parameter in self.classifier.network.parameters())
@@ -198,6 +226,7 @@ class Session:
         program = program_of(self)
         loop = self._loop(program)
         try:
+            self._fit_head_first()
             loop.run()
             if isinstance(loop, DeviceLoop):
                 self.timings.add("steps", loop.seconds)
@@ -219,7 +248,7 @@ class Session:
             on_event=self.on_event,
             world=self.world,
             timings=self.timings,
-            logits=None if program is None else lambda split: program.logits(split.images).cpu(),
+            logits=self._logits_by(loop, program),
         )
         if program is not None:
             self._tell_timings()
@@ -243,7 +272,36 @@ class Session:
         )
         return self.run
 
-    def _loop(self, program: Program | None) -> Loop:
+    def _fit_head_first(self) -> None:
+        """Fit the head of a pre-trained network before the rest learns; what was fitted before stays."""
+        wanted = self.transfer is not None and self.transfer.head_first and not self.transfer.features_only
+        if wanted and not self.state.rows:
+            self._head_training().fit(epoch=0)
+            self.world.by_writer(self._save)
+
+    def _head_training(self) -> HeadTraining:
+        return HeadTraining(
+            classifier=self.classifier,
+            dataset=self.dataset,
+            recipe=self.recipe,
+            state=self.state,
+            save=lambda: self.world.by_writer(self._save),
+            on_event=self._record,
+            world=self.world,
+            timings=self.timings,
+        )
+
+    def _logits_by(
+        self, loop: Loop | HeadTraining, program: Program | None
+    ) -> Callable[[Split], Tensor] | None:
+        """Give what computes logits of a part faster than the classifier does, where something does."""
+        if isinstance(loop, HeadTraining):
+            return loop.logits
+        return None if program is None else lambda split: program.logits(split.images).cpu()
+
+    def _loop(self, program: Program | None) -> Loop | HeadTraining:
+        if self.transfer is not None and self.transfer.features_only:
+            return self._head_training()
         parts: dict[str, Any] = {
             "classifier": self.classifier,
             "optimizers": self.optimizers,
@@ -255,6 +313,7 @@ class Session:
             "save": lambda: self.world.by_writer(self._save),
             "on_event": self._record,
             "world": self.world,
+            "transfer": self.transfer,
         }
         if program is not None:
             return DeviceLoop(**parts, program=program)
@@ -287,6 +346,7 @@ class Session:
             "source": self.dataset.source,
             "fingerprint": self.dataset.fingerprint,
             "computed_by": computed_by(self.world),
+            "pretrained": None if self.pretrained is None else self.pretrained.to_dict(),
         }
         with writing(self.run.path):
             save_checkpoint(

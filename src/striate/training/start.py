@@ -10,11 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from striate.classifier import Pretrained
 from striate.core.device import Policy, choose_policy
 from striate.core.errors import RunError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.recipe import Recipe
-from striate.data import Dataset, open_dataset
+from striate.data import Dataset, HoldOut, UpTo, open_dataset
+from striate.data.augment_language import check_augment, parse_policy
+from striate.data.leakage import audit_briefly
 from striate.engine.progress import terminal_progress
 from striate.engine.randomness import borrowed_generators
 from striate.engine.timings import Timings
@@ -23,7 +26,9 @@ from striate.recipes import resolve
 from striate.training.building import new_classifier
 from striate.training.run import Run, clear_parts, new_run, open_run
 from striate.training.session import Session, computed_by
+from striate.training.starting_point import starting_point
 from striate.training.state import read_checkpoint, restore
+from striate.training.transfer import frozen_blocks
 
 
 def train(
@@ -94,16 +99,37 @@ def train(
     if data is None:
         raise RunError("there is nothing to train on: give data, or a run to resume")
     wanted = (recipe or Recipe()).changed(**recipe_fields)
+    return _begin(data, wanted, out, device=device, cache_gb=cache_gb, on_event=on_event, world=world)
+
+
+def _begin(
+    data: Any,
+    wanted: Recipe,
+    out: Path | str | None,
+    *,
+    device: str | None,
+    cache_gb: float | None,
+    on_event: OnEvent,
+    world: World,
+) -> Run:
+    parse_policy(wanted.augment or "none")  # what is misspelt is said before anything is decoded
     policy = _policy(device, wanted.precision, world)
     began = time.perf_counter()
     with world.machine_first():
-        dataset = open_for(wanted, data, on_event, cache_gb=cache_gb)
+        wanted, pretrained, dataset = starting_point(
+            wanted, lambda recipe, **how: open_for(recipe, data, on_event, cache_gb=cache_gb, **how)
+        )
+        tensors = None if pretrained is None else pretrained.tensors(on_event=on_event)
+    world.by_writer(lambda: _audit(dataset, wanted, on_event))
     opened = time.perf_counter()
     decided = _decide(wanted, dataset, policy)
     _check_fit(world, dataset, decided)
     timings = Timings(policy.device)
     with borrowed_generators(policy.device), ExitStack() as held:
-        classifier = new_classifier(dataset, decided, policy, timings=timings)
+        classifier = new_classifier(
+            dataset, decided, policy, timings=timings, pretrained=pretrained, tensors=tensors
+        )
+        frozen_blocks(classifier.network, decided)  # too many are refused before anything is written
 
         def begin() -> bytes:
             run = new_run(dataset.name, out)  # not before: what does not fit must leave nothing behind
@@ -113,7 +139,14 @@ def train(
 
         run = Run(Path(os.fsdecode(world.by_writer(begin))))
         session = Session.new(
-            run, dataset, decided, classifier, on_event=on_event, world=world, timings=timings
+            run,
+            dataset,
+            decided,
+            classifier,
+            on_event=on_event,
+            world=world,
+            timings=timings,
+            pretrained=pretrained,
         )
         # What the network needs before its first step is a part of its training.
         session.state.elapsed = time.perf_counter() - opened
@@ -141,12 +174,14 @@ def _resume(
         with world.file_of_writer(run.checkpoint) as checkpoint:
             state, tensors, facts = read_checkpoint(checkpoint)
         recipe = Recipe.from_dict(facts["recipe"])
+        pretrained = Pretrained.from_dict(facts["pretrained"]) if facts.get("pretrained") else None
+        channels = None if pretrained is None else pretrained.channels
         source = data if data is not None else facts["source"]
         if source is None:
             raise RunError(f"{path} was trained on arrays in memory; give the same data again to go on")
         began = time.perf_counter()
         with world.machine_first():
-            dataset = open_for(recipe, source, on_event, cache_gb=cache_gb)
+            dataset = open_for(recipe, source, on_event, cache_gb=cache_gb, channels=channels)
         _check_fit(world, dataset, recipe)
         if dataset.fingerprint != facts["fingerprint"]:
             raise RunError(
@@ -156,8 +191,10 @@ def _resume(
         preparation = time.perf_counter() - began
         policy = _policy(device, recipe.precision, world)
         with borrowed_generators(policy.device):
-            classifier = new_classifier(dataset, recipe, policy)
-            session = Session.new(run, dataset, recipe, classifier, on_event=on_event, world=world)
+            classifier = new_classifier(dataset, recipe, policy, pretrained=pretrained)
+            session = Session.new(
+                run, dataset, recipe, classifier, on_event=on_event, world=world, pretrained=pretrained
+            )
             restore(tensors, network=session.classifier.network, optimizers=session.optimizers)
             session.state = state
             if facts.get("computed_by") != computed_by(world):
@@ -169,8 +206,12 @@ def _resume(
             return session.complete(preparation=preparation)
 
 
+def _audit(dataset: Dataset, wanted: Recipe, on_event: OnEvent) -> None:
+    audit_briefly(dataset, allow_leakage=wanted.allow_leakage, on_event=on_event)
+
+
 def _decide(wanted: Recipe, dataset: Dataset, policy: Policy) -> Recipe:
-    return resolve(
+    decided = resolve(
         wanted,
         images=len(dataset.train),
         size=dataset.size,
@@ -178,6 +219,8 @@ def _decide(wanted: Recipe, dataset: Dataset, policy: Policy) -> Recipe:
         precision=policy.precision,
         device=policy.device,
     )
+    check_augment(decided.augment, channels=dataset.channels)
+    return decided
 
 
 def _policy(device: str | None, precision: str | None, world: World) -> Policy:
@@ -196,7 +239,15 @@ def _check_fit(world: World, dataset: Dataset, recipe: Recipe) -> None:
     )
 
 
-def open_for(recipe: Recipe, data: Any, on_event: OnEvent, *, cache_gb: float | None = None) -> Dataset:
+def open_for(
+    recipe: Recipe,
+    data: Any,
+    on_event: OnEvent,
+    *,
+    cache_gb: float | None = None,
+    channels: int | None = None,
+    size: UpTo | None = None,
+) -> Dataset:
     """Open data as a training by a recipe opens them, with the same parts.
 
     Args:
@@ -204,6 +255,8 @@ def open_for(recipe: Recipe, data: Any, on_event: OnEvent, *, cache_gb: float | 
         data: as for `train`.
         on_event: is told of the progress.
         cache_gb: as for `train`.
+        channels: 1 or 3; ``None``: 3 where any image has colour.
+        size: of photos, where the recipe names none; ``None``: 128.
 
     Returns:
         The dataset, its content hashed.
@@ -213,9 +266,10 @@ def open_for(recipe: Recipe, data: Any, on_event: OnEvent, *, cache_gb: float | 
     """
     dataset = open_dataset(
         data,
-        size=recipe.size,
-        fit=recipe.fit,
-        validation=recipe.validation,
+        size=recipe.size or size,
+        channels=channels,
+        fit=recipe.fit or "pad",
+        validation=HoldOut(recipe.validation, recipe.group_by),
         seed=recipe.seed,
         cache_gb=cache_gb,
         on_event=on_event,
