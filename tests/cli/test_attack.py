@@ -82,7 +82,7 @@ def test_a_photo_is_broken(invoke, run_path: Path, photo: Path) -> None:
     one, other = result["photos"]
     assert one["fell"]
     assert one["predicted"] != one["after"]
-    assert one["linf"] <= 0.3
+    assert one["linf"] <= 0.3 + 1e-7  # from bytes and float32, whose distances are rounded themselves
     assert (result["method"], one["predicted"]) == ("pgd", other["predicted"])
     classifier = load(run_path)
     before = classifier.probabilities(np.asarray(Image.open(photo))[None, None])

@@ -21,7 +21,7 @@ from striate.engine.gradients import SummedGradients
 from striate.engine.synchronised_norm import SynchronisedNorm, synchronise_norms
 from striate.engine.world import World, join
 
-FOLDER = Path(sys.argv[1])
+FOLDER = Path(sys.argv[-1])
 UNEQUAL = [slice(0, 5), slice(5, 8), slice(8, 8)]
 """Shares of eight images, of which the last process has none."""
 

@@ -30,7 +30,18 @@ class Smooth(TorchFunctionMode):
             dilation = given.pop("dilation", 1)
             assert dilation in (1, (1, 1), [1, 1]), "averages have no dilation"
             return POOLINGS[name](args[0], **given)
-        if name in ("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hardswish", "tanh", "sigmoid"):
+        if name in (
+            "relu",
+            "relu6",
+            "hardtanh",
+            "leaky_relu",
+            "elu",
+            "gelu",
+            "silu",
+            "hardswish",
+            "tanh",
+            "sigmoid",
+        ):
             return args[0].clone()
         if name == "amax":
             return args[0].mean(*args[1:], **options)

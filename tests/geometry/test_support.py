@@ -42,6 +42,10 @@ def thinned(network: nn.Module) -> nn.Module:
             module.in_channels = module.out_channels = module.groups = 1
             module.weight = nn.Parameter(torch.ones(1, 1, *module.kernel_size))
             module.bias = None
+        elif isinstance(module, Conv):
+            module.inputs = module.outputs = module.groups = 1
+            module.weight = nn.Parameter(torch.ones(1, 1, *module.kernel))
+            module.bias = None
         elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
             module.num_features = 1
             module.weight = nn.Parameter(torch.ones(1))

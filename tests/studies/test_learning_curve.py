@@ -44,7 +44,7 @@ def test_every_point_is_there_with_an_accuracy_for_each_seed(figures) -> None:
         ("larger", 68, 2.0),
         ("larger", 136, 1.0),
     ]
-    assert figures["models"] == ["compact-medium", "compact-large"]
+    assert figures["models"] == ["compact-light", "compact-medium"]
     assert all(len(point["accuracies"]) == 1 for point in figures["points"])
     assert all(0 <= accuracy <= 1 for point in figures["points"] for accuracy in point["accuracies"])
     assert (figures["part"], figures["measured_images"]) == ("validation", 24)

@@ -73,7 +73,7 @@ def test_the_same_call_goes_on_and_finds_its_runs(found, few) -> None:
     after = {file: file.stat().st_mtime_ns for file in (out / "finalists").rglob("model.safetensors")}
     assert before.items() <= after.items()
     assert again.trials[: len(search.trials)] == search.trials
-    assert again.seconds > search.seconds
+    assert again.seconds >= search.seconds  # what went before counts; seconds are rounded to tenths
     assert again.training_minutes == search.training_minutes
 
 

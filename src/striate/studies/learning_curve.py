@@ -33,6 +33,7 @@ MOST_PASSES = 40
 LEAST_IMAGES = 8
 
 LARGER = {
+    "compact-light": "compact-medium",
     "compact-small": "compact-medium",
     "compact-medium": "compact-large",
     "compact-large": "preactresnet18",
