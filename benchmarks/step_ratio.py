@@ -54,7 +54,15 @@ def ours(images: np.ndarray, labels: np.ndarray) -> float:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "run")
         # Mirrored as Fashion-MNIST is, which the ten labels alone would take for digits.
-        striate.train((images, labels), epochs=1, flip=True, device="cpu", out=out, on_event=on_event)
+        striate.train(
+            (images, labels),
+            model="compact-medium",
+            epochs=1,
+            flip=True,
+            device="cpu",
+            out=out,
+            on_event=on_event,
+        )
     return speeds[-1]
 
 
