@@ -232,3 +232,31 @@ def test_what_cannot_be_called_is_no_model() -> None:
 def test_errors_of_a_model_are_its_own() -> None:
     with Victim(nn.Linear(5, 2)) as victim, pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         victim.logits(torch.rand(2, 3, 4))
+
+
+def test_only_the_model_as_deployed_computes_under_autocast() -> None:
+    model = network().eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        deployed = model(IMAGES).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        with Victim(model) as victim:
+            assert (IMAGES[0, 0] @ IMAGES[0, 1]).dtype == torch.float32
+            assert victim.logits(IMAGES).equal(deployed)
+            precise, _, _ = victim.gradient(IMAGES, loss)
+        assert (IMAGES[0, 0] @ IMAGES[0, 1]).dtype == torch.bfloat16
+    assert precise.allclose(model(IMAGES), atol=1e-6)
+    assert not precise.equal(deployed)
+
+
+@pytest.mark.parametrize("name", ["colour", "spatial", "patch"])
+def test_what_an_attack_does_to_images_is_not_rounded_by_autocast(name) -> None:
+    images = torch.rand(3, 3, 12, 12, generator=torch.Generator().manual_seed(2))
+
+    def unsure(given: Tensor) -> Tensor:
+        return given.mean(dim=(2, 3)) * torch.tensor([1.0, 1.1, 0.9])
+
+    labels = unsure(images).argmax(dim=1)
+    attack = ATTACKS[name](Linf(0.1))
+    plain = attack(unsure, images, labels)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert attack(unsure, images, labels).equal(plain)

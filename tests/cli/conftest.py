@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 
+from striate import open_dataset
 from striate.cli import app, errors
 
 Invoke = Callable[..., tuple[int, str, str]]
@@ -32,4 +34,12 @@ def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "digits run"
     words = "train digits --epochs 1 --model compact-small --quiet --out"
     assert errors.run(typer.main.get_command(app), [*words.split(), str(path)]) == 0
+    return path
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A real digit as a picture file."""
+    path = tmp_path / "digit.png"
+    Image.fromarray(open_dataset("digits").test.images[3, 0]).save(path)
     return path

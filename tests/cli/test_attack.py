@@ -25,14 +25,6 @@ def network():
 """
 
 
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    """A real digit as a picture file."""
-    path = tmp_path / "digit.png"
-    Image.fromarray(open_dataset("digits").test.images[3, 0]).save(path)
-    return path
-
-
 def size_of(path: Path) -> tuple[int, int]:
     with Image.open(path) as picture:
         assert picture.format == "PNG"
@@ -59,7 +51,7 @@ def test_robust_accuracy_is_said_and_written(invoke, run_path: Path, tmp_path: P
 
 def test_json_holds_all_figures(invoke, run_path: Path) -> None:
     status, said, _ = invoke(
-        "attack", run_path, "--norm", "l2", "--eps", "1", "--minutes", "0.04", "--json", "--device", "cpu"
+        "attack", run_path, "--norm", "l2", "--eps", "1", "--minutes", "0.1", "--json", "--device", "cpu"
     )
     assert status == 0
     result = json.loads(said)
@@ -82,7 +74,7 @@ def test_a_photo_is_broken(invoke, run_path: Path, photo: Path) -> None:
     one, other = result["photos"]
     assert one["fell"]
     assert one["predicted"] != one["after"]
-    assert one["linf"] <= 0.3 + 1e-7  # from bytes and float32, whose distances are rounded themselves
+    assert one["linf"] <= 0.3
     assert (result["method"], one["predicted"]) == ("pgd", other["predicted"])
     classifier = load(run_path)
     before = classifier.probabilities(np.asarray(Image.open(photo))[None, None])

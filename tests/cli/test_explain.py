@@ -15,7 +15,6 @@ from PIL import Image
 from striate.classifier import load
 from striate.cli.explain import METHODS as NAMED
 from striate.cli.explaining import find_explained
-from striate.data import open_dataset
 from striate.explain import METHODS
 from striate.explain.randomisation import Dependence
 
@@ -30,14 +29,6 @@ def network():
 def features():
     return nn.Linear(7, 2)
 """
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    """A real digit as a picture file."""
-    path = tmp_path / "digit.png"
-    Image.fromarray(open_dataset("digits").test.images[3, 0]).save(path)
-    return path
 
 
 def size_of(path: Path) -> tuple[int, int]:

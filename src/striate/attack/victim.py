@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -27,6 +27,9 @@ Score: TypeAlias = Callable[[Tensor], Tensor]
 WITHOUT_GRADIENTS = ("colour", "single-pixel", "spatial", "square")
 """The attacks that need no gradient, by their names in the catalogue."""
 
+DEVICES = ("cpu", "cuda", "mps")
+"""The kinds of devices whose autocast is switched off around attacks."""
+
 AT_ONCE = 1024
 """So many images pass at once at most: more are no faster, and what keeps nothing cannot be measured."""
 
@@ -45,8 +48,9 @@ class Victim:
     lie as convolutions compute fastest, and all that is put back afterwards, also after an error. Any other
     callable is called as it is.
 
-    Success is what the model answers as it is deployed (`logits`). Gradients are of float32: of a copy where
-    weights are of half precision, and without autocast. What a gradient's pass says of success is
+    Success is what the model answers as it is deployed (`logits`): under the autocast that the block was
+    entered in, which holds for nothing else inside. Gradients are of float32: of a copy where weights are of
+    half precision. What a gradient's pass says of success is
     `confirmed` by the deployed model where these differ.
 
     Args:
@@ -77,11 +81,17 @@ class Victim:
         self._precise: Model | None = None
         self._cast: dict[int, torch.dtype] = {}
         self._prepared = False
+        self._autocast: dict[str, torch.dtype] = {}  # by kind of device, where it is on
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         network = self._model if isinstance(self._model, nn.Module) else nn.Identity()
         self._stack.enter_context(borrowed_for_gradients(network))
+        self._autocast = {
+            kind: torch.get_autocast_dtype(kind) for kind in DEVICES if torch.is_autocast_enabled(kind)
+        }
+        for kind in self._autocast:
+            self._stack.enter_context(torch.autocast(kind, enabled=False))
         return self
 
     def __exit__(
@@ -111,7 +121,7 @@ class Victim:
         """
         given = images.detach() if self._dtype is None else images.detach().to(self._dtype)
         at_once = self._at_once(images)
-        with torch.no_grad():
+        with torch.no_grad(), self._as_deployed(images.device.type):
             parts = [self._answer(self._model, part) for part in torch.split(given, at_once)]
         self.forwards += len(images)
         return torch.cat(parts)
@@ -193,12 +203,18 @@ class Victim:
             N booleans.
         """
         met = goal.is_met(logits, labels)
-        same = self._dtype is None and self._for_gradients(images) is self._model
-        if (same and not torch.is_autocast_enabled(images.device.type)) or not met.any():
+        kind = images.device.type
+        cast = self._dtype is not None or kind in self._autocast or torch.is_autocast_enabled(kind)
+        if (not cast and self._for_gradients(images) is self._model) or not met.any():
             return met
         rows = met.nonzero().squeeze(1)
         deployed = self.logits(images[rows])
         return met.index_put((rows,), goal.rows(rows).is_met(deployed, labels[rows]))
+
+    def _as_deployed(self, kind: str) -> AbstractContextManager[object]:
+        """Compute as around the block on a kind of device."""
+        dtype = self._autocast.get(kind)
+        return nullcontext() if dtype is None else torch.autocast(kind, dtype=dtype)
 
     def _at_once(self, images: Tensor) -> int:
         """Say how many images may pass at once; the first time also lay the model out for speed."""

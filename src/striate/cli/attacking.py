@@ -239,7 +239,7 @@ def attack_photos(
     tiles = _tiles(attacked, images.cpu(), changed.cpu(), names, lines)
     note = "what is added, drawn as large as can be; its scale is beside it"
     write_picture(partial(adversarial_picture, tiles, title=said, note=note), out)
-    norms = ball.norms((changed - images).cpu()).tolist()
+    norms = ball.norms((changed.double() - images.double()).cpu()).tolist()
     results, told = [], []
     for place, photo in enumerate(photos):
         (was, sure), (now, certain) = tiles[place].before, tiles[place].after
