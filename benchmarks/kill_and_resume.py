@@ -6,12 +6,14 @@ the tensors (values and memory order) of the first run, in ``last.safetensors`` 
 with the same evaluation. Checkpoints are written every half second instead of every 15, so that kills fall
 within the writing, too.
 
-Run it: ``python benchmarks/kill_and_resume.py --kills 20`` (about 6 minutes on 2 cores).
+Run it: ``python benchmarks/kill_and_resume.py --kills 20`` (about 6 minutes on 2 cores). The recipe is
+changed by ``--fields '{"l1": 1e-5, "average_weights": 0.1}'``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import random
@@ -70,14 +72,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fields", type=json.loads, default={}, help="fields of the recipe, as JSON")
     options = parser.parse_args()
+    arguments = {**ARGUMENTS, **options.fields}
     import torch
 
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores")
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, "whole")
-        process, began = start(out=str(whole), **ARGUMENTS)
+        process, began = start(out=str(whole), **arguments)
         finish(process)
         seconds = time.perf_counter() - began
         print(f"never killed: {seconds:.1f} s from its start to its end")
@@ -85,7 +89,7 @@ def main() -> None:
         for number in range(options.kills):
             path = Path(folder, str(number))
             moment = moments.uniform(0, seconds)
-            process, _ = start(out=str(path), **ARGUMENTS)
+            process, _ = start(out=str(path), **arguments)
             time.sleep(moment)
             process.send_signal(signal.SIGKILL)
             process.communicate()

@@ -149,7 +149,7 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("metadata", "sentence"),
     [
-        ({"format_version": "2"}, "newer"),
+        ({"format_version": "3"}, "newer"),
         ({"format_version": "1.0"}, "format version"),
         ({"format_version": "²"}, "format version"),
         ({"model": '"compact-smal"'}, "no model 'compact-smal'"),
@@ -188,7 +188,8 @@ def test_a_wrong_header_is_refused(path: Path, metadata: dict[str, object], sent
     [
         ("size", [0, 4], "size is"),
         ("size", [10**9, 4], "size is"),
-        ("size", [4], "size is"),
+        ("size", [4, 4, 4, 4], "size is"),
+        ("size", [4], "its network and its preprocessing differ in size"),
         ("channels", 10**6, "channels is"),
         ("channels", True, "channels is"),
         ("mean", [0.1], "mean has 1 values for 3"),

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 def expected(classifier: Classifier, image: np.ndarray) -> Prediction:
     probabilities = classifier.probabilities(image.transpose(2, 0, 1)[None])[0]
     top = sorted(zip(classifier.classes, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
-    return Prediction(None, *top[0], top=tuple(top))
+    return Prediction(None, *top[0], top=tuple(top), labels=(top[0],))
 
 
 def test_every_kind_of_one_picture_says_the_same(classifier: Classifier, tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ def test_a_run_is_made_and_its_accuracy_said(invoke, tmp_path: Path) -> None:
     assert status == 0
     assert re.search(r"test accuracy [\d.]+ % \(95 % interval [\d.]+ % to [\d.]+ %, 360 images\)", out)
     assert f"striate val '{tmp_path}/my run'" in out
+    assert re.search(r"training accuracy [\d.]+ % on [\d,]+ images as they are: -?[\d.]+ points", out)
+    assert "as they are" not in err
     assert "compact-small" in err
     assert "epoch 1: " in err
     assert (tmp_path / "my run" / "model.safetensors").is_file()
@@ -43,6 +45,7 @@ def test_json_is_one_document_with_options_over_the_recipe_file(invoke, tmp_path
     said = json.loads(out)
     assert said["run"] == str(tmp_path / "run")
     assert said["evaluation"]["test"]["images"] == 360
+    assert said["overfitting"]["verdict"] in ("overfitting", "unclear", "none")
     expected = {"epochs": 0.5, "seed": 5, "warmup": 0.2, "flip": False, "label_smoothing": 0.05}
     assert {name: said["recipe"][name] for name in expected} == expected
 

@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from striate.core.device import PRECISIONS
 from striate.core.errors import RecipeError
-from striate.core.recipe import FITS, FREEZES, OPTIMIZERS, PRECISIONS, ROBUST_METHODS, SCHEDULES, Recipe
+from striate.core.recipe import Recipe
+from striate.core.recipe_checks import (
+    BALANCES,
+    CHOSEN_BY,
+    FITS,
+    FREEZES,
+    OPTIMIZERS,
+    ROBUST_METHODS,
+    SCHEDULES,
+    parse_penalty,
+)
 
 
 def number(low: float, high: float, **bounds: bool) -> st.SearchStrategy[float]:
@@ -19,6 +30,9 @@ def number(low: float, high: float, **bounds: bool) -> st.SearchStrategy[float]:
 CHOICES = {
     "optimizer": st.sampled_from(OPTIMIZERS),
     "validate_every": st.integers(1, 10**6),
+    "balance": st.sampled_from(BALANCES),
+    "l1": number(0, 10),
+    "stochastic_depth": number(0, 1, exclude_max=True),
     "schedule": st.sampled_from(SCHEDULES),
     "warmup": number(0, 1, exclude_max=True),
     "label_smoothing": number(0, 1, exclude_max=True),
@@ -40,6 +54,11 @@ UNDECIDED = {
     "epochs": number(0, 1e6, exclude_min=True) | st.integers(1, 10**6),
     "minutes": number(0, 1e6, exclude_min=True) | st.integers(1, 10**6),
     "target": number(0, 1, exclude_min=True, exclude_max=True),
+    "choose_by": st.sampled_from(CHOSEN_BY),
+    "patience": st.integers(1, 10**6),
+    "lp": st.tuples(number(1, 8), number(0, 10)).map("{0[0]!r}:{0[1]!r}".format),
+    "dropout": number(0, 1, exclude_max=True),
+    "average_weights": number(0, 1, exclude_min=True),
     "batch": st.integers(2, 10**6),
     "prune": number(0, 1, exclude_max=True),
     "learning_rate": number(0, 1e3, exclude_min=True),
@@ -107,6 +126,8 @@ def test_a_new_budget_replaces_the_old_one():
         ("schedule", "onecycle", "one-cycle"),
         ("fit", "padd", "pad"),
         ("precision", "bfloat", "bfloat16"),
+        ("balance", "weight", "weights"),
+        ("choose_by", "macrof1", "macro-f1"),
     ],
 )
 def test_an_unknown_value_suggests_the_nearest(name, value, nearest):
@@ -141,6 +162,12 @@ def test_an_unknown_field_suggests_the_nearest(name, nearest):
         ("other_rate", -0.1),
         ("weight_decay", -1e-9),
         ("warmup", 1),
+        ("patience", 0),
+        ("l1", -1e-9),
+        ("dropout", 1),
+        ("stochastic_depth", 1.0),
+        ("average_weights", 0),
+        ("average_weights", 1.01),
         ("warmup", -0.1),
         ("label_smoothing", 1),
         ("shift", -1),
@@ -176,6 +203,10 @@ def test_a_value_out_of_range_is_refused_with_the_range(name, value):
         ("compiled", None, "true or false"),
         ("flip", "yes", "true or false"),
         ("model", 18, "a name"),
+        ("lp", 2, "a name"),
+        ("patience", 2.5, "a whole number"),
+        ("balance", None, "a name"),
+        ("l1", None, "a number"),
         ("fit", 2, "a name"),
         ("optimizer", ["muon"], "a name"),
     ],
@@ -212,3 +243,23 @@ def test_what_can_be_frozen_is_said(value):
         RecipeError, match=f"freeze is '{value}', where 'backbone', 'none' or a number of blocks"
     ):
         Recipe(freeze=value)
+
+
+@pytest.mark.parametrize("text", ["", "2", "1.5:", "0.9:1", "9:1", "2:-1", "2:11", "nan:1", "2:nan", "2:1:1"])
+def test_what_a_penalty_is_written_like_is_said(text):
+    with pytest.raises(RecipeError, match=f"lp is '{text}', where P:STRENGTH is wanted"):
+        Recipe(lp=text)
+
+
+def test_penalties_are_those_of_any_strength():
+    assert parse_penalty("8:10") == (8, 10)
+    assert Recipe().penalties == Recipe(l1=0, lp="2:0").penalties == ()
+    assert Recipe(l1=1, lp="3:0.5").penalties == ((1, 1), (3, 0.5))
+
+
+def test_a_target_is_one_of_the_figure_that_is_chosen_by():
+    assert Recipe(choose_by="loss", target=1.7).target == 1.7
+    with pytest.raises(RecipeError, match=r"target is 1.7, which is not in \(0, 1\)"):
+        Recipe(choose_by="macro-f1", target=1.7)
+    with pytest.raises(RecipeError, match="target is 0, which is not in"):
+        Recipe(choose_by="loss", target=0)

@@ -18,7 +18,7 @@ from striate.data.value_changes import Blur, Brightness, Contrast, Hue, Saturati
 from striate.data.warp_changes import Perspective, Scale, Turn
 from striate.nn import recolour, resample
 
-ALONE = [name for name, kind in CHANGES.items() if not issubclass(kind, Mixing)]
+ALONE = [name for name, kind in CHANGES.items() if 2 in kind.dims and not issubclass(kind, Mixing)]
 STRONG = {"blur": "blur=0.2"}
 """What the usual strength of does nothing to such small images."""
 
@@ -203,3 +203,19 @@ def test_a_gpu_makes_the_same(name) -> None:
     there = policy.change(images.cuda(), draws).cpu()
     apart = (there.int() - policy.change(images, draws).int()).abs()
     assert (apart > 1).float().mean() < 0.01
+
+
+@pytest.mark.parametrize("policy", ["mixup=1", "cutmix=1"])
+def test_tables_of_labels_are_mixed_as_classes_are(policy):
+    augmentation = parse_policy(policy)
+    labels = torch.tensor([0, 1, 2, 1])
+    images = torch.randint(256, (4, 3, 8, 8), dtype=torch.uint8)
+    draws = augmentation.draw(torch.zeros(4, dtype=torch.bool), torch.Generator().manual_seed(0))
+    table = torch.nn.functional.one_hot(labels, 3).float()
+    _, of_classes = augmentation.mix(images.clone(), labels, draws, classes=3)
+    _, of_tables = augmentation.mix(images.clone(), table, draws, classes=3)
+    assert of_classes.equal(of_tables)
+    several = torch.tensor([[1.0, 1.0], [0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    _, mixed = augmentation.mix(images.clone(), several, draws, classes=2)
+    assert ((mixed >= 0) & (mixed <= 1)).all()
+    assert torch.allclose(mixed[3], torch.ones(2))  # both images have both

@@ -26,14 +26,14 @@ def _number(original: np.ndarray) -> int:
 def test_images_of_all_classes_are_shown_in_turn(policy) -> None:
     augmentation = make_augmentation(policy, flip=True, shift=1)
     found = preview(_split(), augmentation, images=5, variants=4, classes=3)
-    assert [each.label for each in found] == [0, 1, 2, 0, 1]
+    assert [each.labels for each in found] == [(0,), (1,), (2,), (0,), (1,)]
     numbers = [_number(each.original) for each in found]
     assert [LABELS[number] for number in numbers] == [0, 1, 2, 0, 1]
     assert len(set(numbers)) == 5
     for each in found:
         assert each.variants.shape == (4, 3, 10, 10)
         np.testing.assert_allclose(each.shares.sum(axis=1), 1, atol=1e-6)
-        assert (each.shares[:, each.label] == 1).all() == (policy != "mixup=1")
+        assert (each.shares[:, each.labels[0]] == 1).all() == (policy != "mixup=1")
 
 
 def test_the_seed_decides_and_mirroring_alternates() -> None:

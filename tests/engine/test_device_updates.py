@@ -10,6 +10,7 @@ from striate.core.errors import TrainingError
 from striate.core.recipe import Recipe
 from striate.engine.device_updates import DeviceUpdates
 from striate.engine.optimizers import make_optimizers, set_rates
+from striate.engine.penalties import penalise
 
 FACTORS = [0.3, 1.0, 0.7, 0.1]
 
@@ -20,9 +21,9 @@ def _network() -> nn.Sequential:
     return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(6, 3)).to(memory_format=torch.channels_last)
 
 
-def _optimizers(network: nn.Module, name: str) -> list[torch.optim.Optimizer]:
+def _optimizers(network: nn.Module, name: str, **penalties: float) -> list[torch.optim.Optimizer]:
     rates = {"learning_rate": 0.05, "other_rate": 0.02, "weight_decay": 0.1}
-    return make_optimizers(network, Recipe(optimizer=name, precision="float32", **rates))
+    return make_optimizers(network, Recipe(optimizer=name, precision="float32", **rates, **penalties))
 
 
 def _gradients(parameters: list[Tensor], step: int) -> list[Tensor]:
@@ -35,6 +36,7 @@ def _step_ordinary(optimizers: list[torch.optim.Optimizer], step: int) -> None:
     parameters = [p for each in optimizers for group in each.param_groups for p in group["params"]]
     for parameter, gradient in zip(parameters, _gradients(parameters, step), strict=True):
         parameter.grad = gradient
+    penalise(optimizers)
     for optimizer in optimizers:
         optimizer.step()
 
@@ -53,9 +55,11 @@ def _check_close(found: nn.Module, wanted: nn.Module, start: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("name", ["muon", "sgd", "adamw"])
-def test_steps_are_those_of_the_optimizer(name) -> None:
+@pytest.mark.parametrize("penalties", [{}, {"l1": 0.1}, {"l1": 0.2, "lp": "1.5:0.3"}])
+def test_steps_are_those_of_the_optimizer(name, penalties) -> None:
     start, ordinary, ours = _network(), _network(), _network()
-    optimizers, updates = _optimizers(ordinary, name), DeviceUpdates(_optimizers(ours, name))
+    optimizers = _optimizers(ordinary, name, **penalties)
+    updates = DeviceUpdates(_optimizers(ours, name, **penalties))
     for step in range(len(FACTORS)):
         _step_ordinary(optimizers, step)
         _step_on_device(updates, step)

@@ -170,3 +170,72 @@ def test_single_precision_gives_nearly_the_same(monkeypatch) -> None:
 def test_features_without_a_label_each_are_refused(shape, count) -> None:
     with pytest.raises(ShapeError, match=f"{count} labels do not fit features"):
         fit_chosen(torch.zeros(shape), torch.zeros(count, dtype=torch.long), classes=2)
+
+
+def test_weighted_fits_are_those_of_scikit_learn() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model", reason="the extra 'test' has scikit-learn")
+    features, labels = blobs(40)
+    strength = 0.02
+    weights = torch.tensor([0.5, 2.0, 0.1])[labels]
+    weights = weights / weights.mean()
+    centred = features.double() - features.double().mean(dim=0)
+    scale = centred.square().mean().sqrt()
+    theirs = linear_model.LogisticRegression(C=1 / (strength * len(labels)), tol=1e-10, max_iter=10_000)
+    theirs.fit((centred / scale).numpy(), labels.numpy(), sample_weight=weights.numpy())
+    expected = theirs.predict_proba((centred / scale).numpy())
+    head = fit_logistic(features, labels, classes=3, strength=strength, weights=weights)
+    assert np.allclose(F.softmax(head(features), dim=1).numpy(), expected, atol=2e-4)
+
+
+def test_weights_of_one_change_nothing_and_others_reach_the_choice_too() -> None:
+    features, labels = blobs(60)
+    plain = fit_chosen(features, labels, classes=3)
+    alike = fit_chosen(features, labels, classes=3, weights=torch.ones(len(labels)))
+    assert alike.weight.equal(plain.weight)
+    # An image that counts nothing might as well not be there, whichever fold it is in.
+    absent = torch.where(labels == 0, 0.0, 1.5)
+    head = fit_chosen(features, labels, classes=3, weights=absent)
+    assert (head(features).argmax(dim=1) != 0).all()
+
+
+def several(count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Blobs of which each has a set of labels, every one of them decided by one feature."""
+    features = torch.randn(count, 6, generator=torch.Generator().manual_seed(seed))
+    noise = 0.7 * torch.randn(count, 3, generator=torch.Generator().manual_seed(seed + 1))
+    return 4 * features + 2, (features[:, :3] + noise > torch.tensor([0.0, 0.5, 1.5])).to(torch.uint8)
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.01])
+def test_several_labels_are_fitted_as_scikit_learn_fits_each(strength) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model", reason="the extra 'test' has scikit-learn")
+    features, labels = several(120)
+    centred = features.double() - features.double().mean(dim=0)
+    scaled = (centred / centred.square().mean().sqrt()).numpy()
+    found = fit_logistic(features, labels, classes=3, strength=strength)(features).sigmoid()
+    for label in range(3):
+        theirs = linear_model.LogisticRegression(C=1 / (strength * len(labels)), tol=1e-10, max_iter=10_000)
+        theirs.fit(scaled, labels[:, label].numpy())
+        assert np.allclose(found[:, label].numpy(), theirs.predict_proba(scaled)[:, 1], atol=2e-4)
+
+
+def test_labels_of_all_images_and_of_none_spoil_no_other() -> None:
+    features, labels = several(80)
+    odd = torch.cat([labels, torch.ones(80, 1), torch.zeros(80, 1)], dim=1)
+    fitted = fit_chosen(features, odd, classes=5)
+    expected = fit_logistic(features, labels, classes=3, strength=fitted.strength)(features)
+    found = fitted(features)
+    assert torch.isfinite(found).all()
+    assert torch.allclose(found[:, :3], expected, atol=5e-3)
+    assert (found[:, 3] > 3).all()
+    assert (found[:, 4] < -3).all()
+
+
+def test_several_labels_are_held_out_and_folds_share_their_sets() -> None:
+    features, labels = several(200)
+    fold = stratified_folds(labels, folds=5, seed=0)
+    counts = torch.stack([labels[fold == number].sum(dim=0) for number in range(5)])
+    assert (counts.amax(dim=0) - counts.amin(dim=0)).max() <= 4
+    logits = held_out_logits(features, labels, classes=3, strength=0.01)
+    agreed = (logits > 0) == (labels > 0)
+    assert agreed.double().mean() > 0.75
+    assert fit_chosen(features, labels, classes=3).strength in STRENGTHS

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from striate.core.errors import ShapeError
-from striate.metrics import confusion_matrix, per_class
+from striate.metrics import confusion_matrix, macro_f1, per_class
 
 
 @st.composite
@@ -35,6 +35,17 @@ def test_figures_per_class_agree_with_scikit_learn(given):
     theirs = oracle.precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=0)
     for figures, expected in zip(ours, theirs, strict=False):
         assert figures.tolist() == pytest.approx(expected.tolist())
+
+
+@given(pairs())
+def test_macro_f1_agrees_with_scikit_learn(given):
+    predicted, labels, classes = given
+    ours = macro_f1(confusion_matrix(predicted, labels, classes))
+    assert ours == pytest.approx(oracle.f1_score(labels, predicted, average="macro", zero_division=0))
+
+
+def test_macro_f1_of_nothing_is_zero():
+    assert macro_f1(torch.zeros(3, 3, dtype=torch.long)) == 0
 
 
 def test_a_class_that_never_occurs_is_zero_and_not_nan():

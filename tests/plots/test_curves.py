@@ -106,3 +106,11 @@ def test_the_accuracy_under_attack_is_drawn_and_the_best_is_chosen_by_it(tmp_pat
     with Image.open(tmp_path / "plain.png") as one, Image.open(tmp_path / "robust.png") as other:
         assert one.size == other.size
         assert one.tobytes() != other.tobytes()
+
+
+def test_the_macro_f1_is_drawn_where_the_best_is_chosen_by_it(tmp_path):
+    plain = rows(6)
+    chosen = [{**row, "validation_macro_f1": 0.4 - 0.02 * abs(row["epoch"] - 3)} for row in plain]
+    training_curves(plain, tmp_path / "plain.png")
+    training_curves(chosen, tmp_path / "chosen.png")
+    assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "chosen.png").read_bytes()

@@ -108,7 +108,7 @@ def test_the_same_images_give_the_same_bytes(tmp_path):
     ("pictures", "labels", "predicted", "confidences", "sentence"),
     [
         (images(0), [], [], [], r"uint8 \(0, 1, 8, 8\)"),
-        (images(2)[0], [0], [0], [1], "where uint8"),
+        (images(2)[0, 0], [0], [0], [1], "where uint8"),
         (images(1).astype(np.float32), [0], [0], [1], "float32"),
         (images(2), [0], [0, 0], [1, 1], "are 2, 1, 2 and 2"),
         (images(2), [0, 0], [0, 0], [1], "are 2, 2, 2 and 1"),

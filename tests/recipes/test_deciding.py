@@ -18,6 +18,10 @@ UNUSED = {
     "minutes",
     "epochs",
     "target",
+    "patience",
+    "lp",
+    "dropout",
+    "average_weights",
     "size",
     "validation",
     "layers",
@@ -173,3 +177,19 @@ def test_freezing_needs_something_that_is_pretrained() -> None:
 def test_chance_by_name_is_no_pretrained_network() -> None:
     recipe = resolve(Recipe(pretrained="none"), images=5, size=(8, 8), flip=True, precision="float32")
     assert recipe.pretrained is None
+
+
+def test_what_is_drawn_equally_often_is_not_pruned() -> None:
+    common = {"images": 10_000, "size": (28, 28), "flip": True, "precision": "float32"}
+    assert resolve(Recipe(balance="sampling"), **common).prune == 0
+    assert resolve(Recipe(balance="weights"), **common).prune == 0.5
+    with pytest.raises(RecipeError, match=r"prune is 0\.2 and balance is 'sampling'"):
+        resolve(Recipe(balance="sampling", prune=0.2), **common)
+
+
+def test_the_best_epoch_is_chosen_by_accuracy_unless_told_otherwise() -> None:
+    common = {"images": 100, "size": (28, 28), "flip": True, "precision": "float32"}
+    assert resolve(Recipe(), **common).choose_by == "accuracy"
+    assert resolve(Recipe(choose_by="loss"), **common).choose_by == "loss"
+    with pytest.raises(RecipeError, match="choose_by is 'loss', and a robust training is judged by"):
+        resolve(Recipe(choose_by="loss", robust="linf:8/255"), **common)

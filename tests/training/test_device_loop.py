@@ -25,6 +25,7 @@ from striate.training import loop as training_loop
 from striate.training import session as training_session
 from striate.training.device_loop import DeviceLoop
 from striate.training.program import Program
+from striate.training.reporting import ClassReporting
 
 
 def never(*parts) -> bool:
@@ -39,7 +40,8 @@ SMALL = {"shift": 1, "flip": True, "precision": "float32"}
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch) -> None:
     """Leave out what takes most of a small training's time and is the same after either loop."""
-    monkeypatch.setattr(training_finish, "_draw", lambda *parts, **named: None)  # noqa: ARG005
+    monkeypatch.setattr(training_finish, "training_curves", lambda *parts: None)  # noqa: ARG005
+    monkeypatch.setattr(ClassReporting, "draw", lambda *parts: None)  # noqa: ARG005
 
 
 @pytest.fixture
@@ -134,6 +136,62 @@ def test_a_network_that_keeps_norms_and_drops_out_trains_the_same(
         assert tensor.norm().item() == pytest.approx(len(tensor) ** 0.5, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "controls",
+    [
+        {"optimizer": "muon", "l1": 1e-4, "lp": "1.5:1e-3"},
+        {"optimizer": "sgd", "average_weights": 0.5, "choose_by": "loss"},
+        {"optimizer": "adamw", "balance": "weights", "patience": 9},
+        {"optimizer": "sgd", "balance": "sampling", "average_weights": 1.0},
+    ],
+)
+def test_controls_do_there_what_they_do_in_the_ordinary_loop(
+    fit, tiny, tmp_path, replayed, controls, monkeypatch
+) -> None:
+    choices = {**SMALL, "batch": 32, "epochs": 2.5, **controls}
+    ours, events = fit(tiny, out=tmp_path / "ours", **choices)
+    assert len(replayed) == 1
+    monkeypatch.setattr(reusing, "runs_from_recordings", never)
+    ordinary, others = fit(tiny, out=tmp_path / "ordinary", **choices)
+    for name in ("last", "model"):
+        assert _far(_tensors(ours, name), _tensors(ordinary, name)) < 2e-3
+    assert [row["epoch"] for row in ours.rows] == [row["epoch"] for row in ordinary.rows]
+    assert events[-1].data["best_epoch"] == others[-1].data["best_epoch"]
+    for own, other in zip(ours.rows, ordinary.rows, strict=True):
+        assert own["validation_loss"] == pytest.approx(other["validation_loss"], rel=5e-3)
+
+
+@pytest.mark.usefixtures("replayed")
+def test_averages_stop_and_go_on_and_begin_anew_in_the_next_training(
+    fit, tiny, tmp_path, monkeypatch
+) -> None:
+    choices = {**SMALL, "average_weights": 0.5, "stochastic_depth": 0.3, "model": "resnet20", "dropout": 0.2}
+    whole, _ = fit(tiny, out=tmp_path / "whole", **choices, epochs=3)
+    again, _ = fit(tiny, out=tmp_path / "again", **choices, epochs=3)
+    monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", 0.0)
+
+    def interrupt(event) -> None:
+        if event.kind == "epoch" and event.data["epoch"] == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    given = {**choices, "batch": 64, "epochs": 3}
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny, out=tmp_path / "run", device="cpu", on_event=interrupt, **given)
+    run = train(tiny, resume=tmp_path / "run", device="cpu", on_event=ignore)
+    for other in (again, run):
+        for name in ("last", "model"):
+            found, wanted = _tensors(other, name), _tensors(whole, name)
+            assert all(found[key].equal(wanted[key]) for key in wanted)
+
+
+def test_patience_stops_before_the_next_epoch_is_launched(fit, tiny, replayed) -> None:
+    run, events = fit(tiny, **SMALL, epochs=60, patience=2, learning_rate=1e-6, other_rate=1e-6)
+    steps = int(run.rows[-1]["step"])
+    assert len(run.rows) < 60
+    assert (replayed[0].losses[steps:] == 0).all()
+    assert any("brought no gain" in str(event.data.get("message")) for event in events)
+
+
 class NothingRead(TorchDispatchMode):
     """Fails where a value goes from the device to the host, which is what makes a GPU and its host wait."""
 
@@ -160,18 +218,20 @@ def test_no_value_is_read_while_steps_and_validations_are_launched(
 
     monkeypatch.setattr(DeviceLoop, "_launch", watched)
     choices = {**SMALL, "precision": precision, "optimizer": optimizer}
-    run, _ = fit(tiny, **choices, average_shifted=1, average_mirrored=True)
+    controls = {"average_weights": 0.5, "l1": 1e-4, "dropout": 0.1, "balance": "weights"}
+    run, _ = fit(tiny, **choices, **controls, average_shifted=1, average_mirrored=True)
     assert launched == [row["step"] for row in run.rows]
 
 
 @pytest.mark.usefixtures("replayed")
 def test_the_step_compiles_without_a_break_and_trains_the_same(fit, tiny, tmp_path, monkeypatch) -> None:
-    plain, _ = fit(tiny, out=tmp_path / "plain", **SMALL, epochs=1)
+    choices = {**SMALL, "average_weights": 0.5, "l1": 1e-4, "balance": "weights"}
+    plain, _ = fit(tiny, out=tmp_path / "plain", **choices, epochs=1)
     reusing.forget_recordings()
     monkeypatch.setattr(program, "BACKEND", "aot_eager")  # needs no compiler of C++
     monkeypatch.setattr(reusing, "_on_cuda", lambda session: session is not None)
     torch._dynamo.utils.counters.clear()
-    compiled, events = fit(tiny, out=tmp_path / "compiled", **SMALL, epochs=1, compiled=True)
+    compiled, events = fit(tiny, out=tmp_path / "compiled", **choices, epochs=1, compiled=True)
     (done,) = [event.data for event in events if event.kind == "done"]
     assert done["seconds"]["compiling"] > 0
     assert _far(_tensors(compiled), _tensors(plain)) < 1e-3

@@ -24,6 +24,7 @@ FILES = {
     "model.safetensors",
     "last.safetensors",
     "evaluation.json",
+    "overfitting.json",
     "curves.png",
     "confusion.png",
     "predictions.png",
@@ -111,7 +112,8 @@ def test_the_model_is_the_best_epoch_not_the_last(fit, digits, monkeypatch) -> N
 
     def validate(loop) -> None:
         weights.append({key: value.clone() for key, value in loop.classifier.network.state_dict().items()})
-        loop._record(*next(figures))
+        loss, accuracy = next(figures)
+        loop._record({"validation_loss": loss, "validation_accuracy": accuracy})
 
     monkeypatch.setattr(training_loop.Loop, "_validate", validate)
     run, events = fit(digits, epochs=4)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from striate.classifier.backbone import Backbone, open_backbone
     from striate.classifier.classifier import Classifier
-    from striate.classifier.evaluation import evaluate
+    from striate.classifier.evaluation import evaluate, evaluate_labels
     from striate.classifier.file import load
     from striate.classifier.header import ModelHeader, read_header
     from striate.classifier.prediction import Prediction, predict_each
@@ -29,6 +29,7 @@ __all__ = [
     "Pretrained",
     "Published",
     "evaluate",
+    "evaluate_labels",
     "find_pretrained",
     "head_of",
     "load",
@@ -49,6 +50,7 @@ _HOMES = {
     "Pretrained": "pretrained",
     "Published": "published",
     "evaluate": "evaluation",
+    "evaluate_labels": "evaluation",
     "find_pretrained": "pretrained",
     "head_of": "pretrained",
     "load": "file",

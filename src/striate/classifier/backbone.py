@@ -13,6 +13,7 @@ from striate.classifier.pretrained import find_pretrained, head_of, load_backbon
 from striate.classifier.views import views
 from striate.core.device import Policy, choose_policy
 from striate.core.events import OnEvent, ignore
+from striate.data.batches import as_numbers
 from striate.data.progress import Progress
 from striate.models import build
 from striate.nn.convolution import Conv
@@ -34,7 +35,7 @@ class Backbone:
         network: ends with a dense layer, whose input is what is wanted; a copy is made of it as it is now.
         mean: per channel, of images in [0, 1]; subtracted.
         std: per channel, of images in [0, 1]; divided by.
-        size: height and width in pixels of the images that it is made for.
+        size: height and width in pixels of the images that it is made for; of series and volumes their axes.
         policy: where and how to compute; ``None`` chooses.
 
     Raises:
@@ -47,15 +48,16 @@ class Backbone:
         *,
         mean: tuple[float, ...],
         std: tuple[float, ...],
-        size: tuple[int, int],
+        size: tuple[int, ...],
         policy: Policy | None = None,
     ) -> None:
         self.policy = policy or choose_policy()
         self.size = size
         self.channels = len(mean)
         self._network = copy.deepcopy(network).to(self.policy.device).eval()
-        self._mean = torch.tensor(mean, device=self.policy.device).view(1, -1, 1, 1)
-        self._std = torch.tensor(std, device=self.policy.device).view(1, -1, 1, 1)
+        for_each_channel = (1, -1, *(1 for _ in size))
+        self._mean = torch.tensor(mean, device=self.policy.device).view(for_each_channel)
+        self._std = torch.tensor(std, device=self.policy.device).view(for_each_channel)
         _, self._head = head_of(self._network)
         self._seen: list[Tensor] = []
         self._head.register_forward_pre_hook(self._keep)
@@ -72,7 +74,7 @@ class Backbone:
         """Compute the features of images.
 
         Args:
-            images: N x C x H x W, uint8, in memory or on the disk.
+            images: N x C x H x W, uint8, in memory or on the disk; of series and volumes N x C x spatial.
             mirrored, shifted: the views of each image, as in `Preprocessing`, over which features are a mean.
             on_event: is told of the progress.
 
@@ -99,7 +101,7 @@ class Backbone:
         return found
 
     def _of(self, view: Tensor) -> Tensor:
-        self._network(view.contiguous(memory_format=self.policy.memory_format))
+        self._network(view.contiguous(memory_format=self.policy.memory_format_of(len(self.size))))
         return self._seen.pop().float().cpu()
 
     def _keep(self, _: nn.Module, given: tuple[Tensor, ...]) -> None:
@@ -107,7 +109,7 @@ class Backbone:
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         kind = torch.bfloat16 if self.policy.precision == "bfloat16" else torch.float32
-        scaled = (pixels.float() / 255 - self._mean) / self._std
+        scaled = (as_numbers(pixels) - self._mean) / self._std
         return scaled.to(kind)
 
     def _make_ready(self) -> None:
@@ -118,8 +120,8 @@ class Backbone:
             for part in self._network.modules():
                 if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d | Conv | nn.Linear):
                     part.to(torch.bfloat16)
-        if self.policy.channels_last:
-            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.policy.channels_last and len(self.size) > 1:
+            self._network.to(memory_format=self.policy.memory_format_of(len(self.size)))  # type: ignore[call-overload]
 
 
 def open_backbone(name: str, *, device: str | None = None, on_event: OnEvent = ignore) -> Backbone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from striate.classifier.header import check_thresholds
 from striate.classifier.preprocessing import Preprocessing
 from striate.classifier.views import views
 from striate.core.device import Policy, choose_policy
@@ -31,7 +33,8 @@ class Classifier(nn.Module):
     """A network with its preprocessing, class names and calibration.
 
     Args:
-        network: takes normalised images (N, C, H, W), gives logits (N, classes).
+        network: takes normalised images (N, C, H, W), series (N, C, L) or volumes (N, C, D, H, W), gives
+            logits (N, classes).
         model: the network's name in `striate.models.CATALOGUE`.
         arguments: what `striate.models.build` was given besides the name, as JSON can hold it.
         classes: the names of the classes, in the order of the logits.
@@ -39,6 +42,8 @@ class Classifier(nn.Module):
         temperature: what logits are divided by to calibrate them, over 0.
         policy: where and how to compute; ``None`` chooses.
         details: what is known of its making: recipe, data fingerprint, source, accuracy, versions.
+
+    An image is of one class, until `thresholds` are set.
 
     Raises:
         ShapeError: where there is no class or the temperature is not over 0.
@@ -72,13 +77,40 @@ class Classifier(nn.Module):
         self.temperature = float(temperature)
         self.policy = policy or choose_policy()
         self.details = dict(details or {})
-        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, -1, 1, 1), persistent=False)
+        self._thresholds: tuple[float, ...] | None = None
+        for_each_channel = (1, -1, *(1 for _ in preprocessing.size))
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(preprocessing, name)).view(for_each_channel)
+            self.register_buffer(name, values, persistent=False)
         self.to(self.policy.device)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width that the network takes, pixels."""
+    def multi_label(self) -> bool:
+        """Whether an image may have several labels, or none; else it is of one class."""
+        return self._thresholds is not None
+
+    @property
+    def thresholds(self) -> tuple[float, ...] | None:
+        """The probability from which on each label is said; ``None`` where an image is of one class."""
+        return self._thresholds
+
+    @thresholds.setter
+    def thresholds(self, values: Sequence[float] | None) -> None:
+        """Let an image have several labels, or be of one class again.
+
+        Args:
+            values: a probability in [0, 1] for each label; ``None``: an image is of one class.
+
+        Raises:
+            ShapeError: where they are not that.
+        """
+        if values is not None:
+            check_thresholds(values, len(self.classes))
+        self._thresholds = None if values is None else tuple(map(float, values))
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Height and width that the network takes, pixels; or the length of series, all axes of volumes."""
         return self.preprocessing.size
 
     @property
@@ -99,14 +131,14 @@ class Classifier(nn.Module):
     @property
     def batch(self) -> int:
         """How many images are computed at once."""
-        pixels = self.channels * self.size[0] * self.size[1]
-        return max(1, min(LARGEST_BATCH, BATCH_BYTES // pixels))
+        values = self.channels * math.prod(self.size) * (4 if self.preprocessing.numbers else 1)
+        return max(1, min(LARGEST_BATCH, BATCH_BYTES // values))
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise images and give the network's logits.
 
         Args:
-            images: (N, C, H, W) in [0, 1].
+            images: (N, C, H, W) in [0, 1], or (N, C, spatial) of whatever the preprocessing names.
 
         Returns:
             (N, classes), before the temperature; in evaluation mode the mean over the views that the
@@ -124,20 +156,21 @@ class Classifier(nn.Module):
         """Compute the logits of many images in batches, without gradients, in evaluation mode.
 
         Args:
-            images: (N, C, H, W), uint8, or floating point in [0, 1]; maybe a memory map.
+            images: (N, C, H, W), uint8, or floating point in [0, 1]; maybe a memory map. Where any numbers
+                are taken, (N, C, spatial) of any type.
 
         Returns:
             (N, classes), float32 on the CPU, before the temperature.
 
         Raises:
             ShapeError: where the images are not of the size and channels that the network takes.
-            DataError: where they are neither uint8 nor numbers in [0, 1].
+            DataError: where they are neither uint8 nor numbers in [0, 1], or not finite.
         """
         self._check_shape(images)
         parts: list[Tensor] = []
         with torch.no_grad(), _evaluating(self):
             for start in range(0, len(images), self.batch):
-                batch = _unit_range(images[start : start + self.batch], self.policy)
+                batch = self._taken(images[start : start + self.batch])
                 with self.policy.autocast():
                     parts.append(self(batch).float().cpu())
         return torch.cat(parts) if parts else torch.empty(0, len(self.classes))
@@ -149,9 +182,10 @@ class Classifier(nn.Module):
             images: as for `logits`.
 
         Returns:
-            (N, classes), float32 on the CPU; each row sums to 1.
+            (N, classes), float32 on the CPU; each row sums to 1, unless images may have several labels.
         """
-        return torch.softmax(self.logits(images) / self.temperature, dim=1)
+        logits = self.logits(images) / self.temperature
+        return torch.sigmoid(logits) if self.multi_label else torch.softmax(logits, dim=1)
 
     def predict(
         self, inputs: Inputs, *, top: int = 5, on_event: OnEvent = ignore
@@ -190,32 +224,45 @@ class Classifier(nn.Module):
 
         save(self, path)
 
+    def _taken(self, images: np.ndarray | Tensor) -> Tensor:
+        """Move images to the device as the numbers that `forward` takes."""
+        # An array is copied: a read-only memory map cannot be a tensor.
+        batch = images.detach() if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
+        batch = batch.to(self.policy.device)
+        batch = _finite(batch) if self.preprocessing.numbers else _unit_range(batch)
+        return batch.contiguous(memory_format=self.policy.memory_format_of(self.preprocessing.dims))
+
     def _check_shape(self, images: np.ndarray | Tensor) -> None:
         wanted = (self.channels, *self.size)
-        if images.ndim != 4 or tuple(images.shape[1:]) != wanted:
+        if tuple(images.shape[1:]) != wanted:
             shape = "x".join(map(str, images.shape))
             raise ShapeError(
                 f"the images are {shape}, where this classifier takes Nx{'x'.join(map(str, wanted))}; "
-                "predict() fits pictures of any shape"
+                "predict() fits what is of another shape"
             )
 
 
-def _unit_range(images: np.ndarray | Tensor, policy: Policy) -> Tensor:
-    """Move images to the device as numbers in [0, 1]."""
-    # An array is copied: a read-only memory map cannot be a tensor.
-    batch = images.detach() if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
-    batch = batch.to(policy.device)
+def _unit_range(batch: Tensor) -> Tensor:
+    """Give images as numbers in [0, 1]."""
     if batch.dtype == torch.uint8:
         batch = batch.float().div_(255)
     elif batch.is_floating_point():
         low, high = batch.amin().item(), batch.amax().item()
         if not (low >= 0 and high <= 1):  # a NaN fails too
             raise DataError(f"the images are numbers from {low:g} to {high:g}, where [0, 1] is wanted")
-        batch = batch.float()
+        return batch.float()
     else:
         kind = str(batch.dtype).removeprefix("torch.")
         raise DataError(f"the images are of type {kind}, where uint8 or numbers in [0, 1] are wanted")
-    return batch.contiguous(memory_format=policy.memory_format)
+    return batch
+
+
+def _finite(batch: Tensor) -> Tensor:
+    """Give any numbers as they are, where all of them are some."""
+    batch = batch.float()
+    if not bool(torch.isfinite(batch).all()):
+        raise DataError("there are values that are no finite numbers; fill them, or leave these items out")
+    return batch
 
 
 @contextmanager

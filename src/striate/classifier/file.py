@@ -37,6 +37,7 @@ def save(classifier: Classifier, path: Path | str) -> None:
         temperature=classifier.temperature,
         # What made the weights: a classifier that was loaded keeps the versions it came with.
         details={"versions": _versions(), **classifier.details},
+        thresholds=classifier.thresholds,
     )
     try:
         save_tensors(path, classifier.network.state_dict(), header.to_metadata())
@@ -66,6 +67,8 @@ def load(path: Path | str, *, device: str | None = None, precision: str | None =
     file = model_file(path)
     header = read_header(file)
     policy = choose_policy(device, precision)
+    if precision is None:
+        policy = policy.suited_to(header.preprocessing.dims)
     if not is_known(header.model):
         raise ModelFileError(f"{file}: {unknown_name('model', header.model[:80], CATALOGUE)}")
     with torch.device("meta"):
@@ -86,6 +89,7 @@ def load(path: Path | str, *, device: str | None = None, precision: str | None =
         policy=policy,
         details=header.details,
     )
+    classifier.thresholds = header.thresholds
     return classifier.eval()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from striate.core import tensors
 from striate.core.errors import ModelFileError, ShapeError
 
 FORMAT = "striate.classifier"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+MULTI_LABEL_VERSION = 2
+"""Of files with several labels an image, or of series and volumes: version 1 would misread them."""
+
 FILE_NAME = "model.safetensors"
 """The model file of a run directory."""
 
@@ -36,6 +39,8 @@ class ModelHeader:
         temperature: what logits are divided by to calibrate them.
         details: what is known of its making: recipe, fingerprint, source, accuracy, versions.
         tensors: type and shape of each tensor, by name.
+        thresholds: the probability from which on each label is said, where images may have several;
+            ``None``: an image is of one class.
     """
 
     model: str
@@ -45,6 +50,12 @@ class ModelHeader:
     temperature: float
     details: dict[str, Any]
     tensors: Mapping[str, tensors.Entry] = field(default_factory=dict)
+    thresholds: tuple[float, ...] | None = None
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether it takes images of one class each."""
+        return self.thresholds is None and self.preprocessing.dims == 2
 
     def to_metadata(self) -> dict[str, str]:
         """Give the texts for a safetensors header.
@@ -52,9 +63,12 @@ class ModelHeader:
         Returns:
             Texts by name; all but ``format`` are JSON.
         """
+        several = {} if self.thresholds is None else {"thresholds": json.dumps(self.thresholds)}
         return {
             "format": FORMAT,
-            "format_version": str(FORMAT_VERSION),
+            "format_version": str(1 if self._is_plain else MULTI_LABEL_VERSION),
+            "multi_label": json.dumps(self.thresholds is not None),
+            **several,
             "model": json.dumps(self.model),
             "arguments": json.dumps(self.arguments),
             "classes": json.dumps(self.classes),
@@ -118,6 +132,7 @@ def read_header(path: Path | str) -> ModelHeader:
         preprocessing = Preprocessing.from_dict(values["preprocessing"])
     except ShapeError as error:
         raise ModelFileError(f"{file} is damaged: {error}") from error
+    thresholds = _thresholds(header.metadata, len(classes), file)
     given = {"channels": preprocessing.channels, "size": list(preprocessing.size)}
     for name, value in given.items():
         if values["arguments"].get(name, value) != value:
@@ -130,7 +145,25 @@ def read_header(path: Path | str) -> ModelHeader:
         temperature=float(temperature),
         details=values["details"],
         tensors=header.tensors,
+        thresholds=thresholds,
     )
+
+
+def check_thresholds(values: Sequence[Any], classes: int) -> None:
+    """Refuse what cannot be thresholds of labels.
+
+    Args:
+        values: the probability from which on each label is said.
+        classes: how many labels there are.
+
+    Raises:
+        ShapeError: where there is not one in [0, 1] for each.
+    """
+    if len(values) != classes:
+        raise ShapeError(f"there are {len(values)} thresholds for {classes} labels")
+    for value in values:
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise ShapeError(f"a threshold is {value!r}, where a probability in [0, 1] is wanted")
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -141,6 +174,17 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "temperature": (int, float),
     "details": dict,
 }
+
+
+def _thresholds(metadata: Mapping[str, str], classes: int, file: Path) -> tuple[float, ...] | None:
+    if metadata.get("multi_label", "false") == "false":
+        return None
+    values = _value(metadata, "thresholds", list, file)
+    try:
+        check_thresholds(values, classes)
+    except ShapeError as error:
+        raise ModelFileError(f"{file} is damaged: {error}") from error
+    return tuple(map(float, values))
 
 
 def _check_format(metadata: Mapping[str, str], file: Path) -> None:

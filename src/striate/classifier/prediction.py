@@ -16,7 +16,7 @@ from torch import Tensor
 
 from striate.core.errors import DataError
 from striate.core.events import Event, OnEvent, ignore
-from striate.data import decode_image, image_files, prepare_image
+from striate.data import ItemsTaken, decode_image, image_files, items_of, prepare_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,10 +35,12 @@ class Prediction:
 
     Args:
         name: the file's path; ``None`` for a picture that is no file.
-        label: the likeliest class; ``None`` where the picture could not be read.
+        label: the likeliest class, whether it is said or not; ``None`` where the picture could not be read.
         probability: its calibrated probability.
         top: the likeliest classes with their probabilities, likeliest first.
         error: why the picture could not be read, in one sentence.
+        labels: what is said of it: where pictures may have several labels all that reach their thresholds,
+            maybe none, likeliest first; else the likeliest class alone.
     """
 
     name: str | None
@@ -46,6 +48,7 @@ class Prediction:
     probability: float | None
     top: tuple[tuple[str, float], ...] = ()
     error: str | None = None
+    labels: tuple[tuple[str, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give all fields by name, ready for JSON.
@@ -56,7 +59,8 @@ class Prediction:
         >>> Prediction("a.png", None, None, error="the file is empty").to_dict()["error"]
         'the file is empty'
         """
-        return {**asdict(self), "top": [list(pair) for pair in self.top]}
+        pairs = {"top": self.top, "labels": self.labels}
+        return {**asdict(self), **{name: [list(pair) for pair in found] for name, found in pairs.items()}}
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def predict(
             raise DataError(f"there is no file or folder {inputs}")
         single = not os.path.isdir(inputs)
     else:
-        single = not _is_many(inputs)
+        single = not _is_many(inputs, classifier)
     listed: Any = [inputs] if single else inputs
     predictions = predict_each(classifier, listed, top=top, on_event=on_event)
     if not single:
@@ -108,6 +112,9 @@ def predict(
         if isinstance(inputs, str | Path) and len(found) == 1 and found[0].name == str(inputs):
             raise DataError(str(found[0].error))
         return found
+    if classifier.preprocessing.dims != 2 and isinstance(inputs, str | Path):
+        found = list(predictions)
+        return found if len(found) > 1 else found[0]  # a file may hold many
     prediction = next(predictions)
     if prediction.error is not None and prediction.name is None:
         raise DataError(prediction.error)
@@ -125,7 +132,8 @@ def predict_each(
 
     Args:
         classifier: who predicts.
-        inputs: a path, a list of pictures and paths, or an array or tensor of four dimensions.
+        inputs: a path, a list of pictures and paths, or an array or tensor of four dimensions. Classifiers of
+            series, volumes and clips take files of these, and arrays of one or of many.
         top: how many of the likeliest classes to name, at least 1.
         on_event: is given the progress.
 
@@ -137,7 +145,7 @@ def predict_each(
     """
     if top < 1:
         raise ValueError(f"top is {top}, where at least 1 is wanted")
-    sources = _sources(inputs)
+    sources = _sources(inputs, classifier)
     waiting = iter(sources)
     done = 0
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -150,28 +158,41 @@ def predict_each(
             on_event(Event("prepare", data))
 
 
-def _is_many(inputs: Any) -> bool:
+def _is_many(inputs: Any, classifier: Classifier) -> bool:
     if isinstance(inputs, np.ndarray | Tensor):
-        return inputs.ndim == 4
+        return (
+            inputs.ndim == 4 if classifier.preprocessing.dims == 2 else not _taken(classifier).is_one(inputs)
+        )
     return isinstance(inputs, Iterable) and not hasattr(inputs, "getbands")  # a PIL image has bands
 
 
-def _sources(inputs: Any) -> list[_Source]:
+def _taken(classifier: Classifier) -> ItemsTaken:
+    """Say what a classifier of series, volumes or clips takes."""
+    taken = classifier.preprocessing
+    return ItemsTaken(taken.size, taken.channels, taken.fit, taken.numbers)
+
+
+def _sources(inputs: Any, classifier: Classifier) -> list[_Source]:
     if isinstance(inputs, str | Path):
-        return _files(Path(inputs))
+        return _files(Path(inputs), classifier)
     sources: list[_Source] = []
     for picture in inputs:
         if isinstance(picture, str | Path):
-            sources.extend(_files(Path(picture)))
+            sources.extend(_files(Path(picture), classifier))
         else:
             sources.append(_Source(picture=picture))
     return sources
 
 
-def _files(path: Path) -> list[_Source]:
-    """Give the picture files that a path means; one that means none is a source of its error."""
+def _files(path: Path, classifier: Classifier) -> list[_Source]:
+    """Give the pictures or items that a path means; one that means none is a source of its error."""
     name = str(path)
     try:
+        if classifier.preprocessing.dims != 2:
+            items = items_of(path, _taken(classifier))
+            return [_Source(item.name, item.load) for item in items] or [
+                _Source(name, error=f"{name} is empty")
+            ]
         found = image_files(path)
     except DataError as error:
         return [_Source(name, error=str(error))]
@@ -186,10 +207,17 @@ def _decode(source: _Source, classifier: Classifier) -> _Decoded:
     wanted = classifier.preprocessing
     read = prepare_image if source.name is None else decode_image
     try:
+        if wanted.dims != 2:
+            values = _taken(classifier).prepare(source.picture) if source.name is None else source.picture()
+            return _Decoded(source.name, values)
         pixels = read(
-            source.picture, size=wanted.size, channels=wanted.channels, fit=wanted.fit, fill=wanted.fill
+            source.picture,
+            size=(wanted.size[0], wanted.size[1]),
+            channels=wanted.channels,
+            fit=wanted.fit,
+            fill=wanted.fill,
         )
-    except DataError as error:
+    except (DataError, OSError) as error:
         return _Decoded(source.name, error=str(error))
     return _Decoded(source.name, pixels)
 
@@ -201,14 +229,17 @@ def _predictions(classifier: Classifier, decoded: list[_Decoded], top: int) -> I
         if one.pixels is None:
             yield Prediction(one.name, None, None, error=one.error)
         else:
-            yield _prediction(one.name, next(rows), classifier.classes, top)
+            yield _prediction(one.name, next(rows), classifier, top)
 
 
-def _prediction(name: str | None, row: Tensor, classes: tuple[str, ...], top: int) -> Prediction:
+def _prediction(name: str | None, row: Tensor, classifier: Classifier, top: int) -> Prediction:
     if not bool(torch.isfinite(row).all()):
         return Prediction(name, None, None, error="the network's answer holds what is not a number")
-    values, places = row.topk(min(top, len(classes)))
-    named = tuple(
-        (classes[place], value) for place, value in zip(places.tolist(), values.tolist(), strict=True)
-    )
-    return Prediction(name, *named[0], top=named)
+    values, places = row.sort(descending=True, stable=True)
+    pairs = list(zip(places.tolist(), values.tolist(), strict=True))
+    named = tuple((classifier.classes[place], value) for place, value in pairs)
+    said = named[:1]
+    if classifier.thresholds is not None:
+        reached = [value >= classifier.thresholds[place] for place, value in pairs]
+        said = tuple(each for each, is_said in zip(named, reached, strict=True) if is_said)
+    return Prediction(name, *named[0], top=named[:top], labels=said)

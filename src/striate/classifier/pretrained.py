@@ -40,7 +40,7 @@ class Pretrained:
     name: str
     model: str
     channels: int | None = None
-    size: tuple[int, int] | None = None
+    size: tuple[int, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     layers: str | None = None

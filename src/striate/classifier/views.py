@@ -10,7 +10,7 @@ def views(images: Tensor, *, mirrored: bool, shifted: int) -> list[tuple[float, 
     """Give the views of images, each with its share of the mean.
 
     Args:
-        images: N x C x H x W.
+        images: N x C x H x W; of series and volumes only mirrored views, along their last axis.
         mirrored: whether every view is also looked at mirrored, at the same share.
         shifted: pixels by which images are also looked at up and left, and down and right, with a quarter of
             the share each; what moves in is the image's own border, reflected. 0: not shifted.
@@ -29,5 +29,5 @@ def views(images: Tensor, *, mirrored: bool, shifted: int) -> list[tuple[float, 
         corners = (padded[:, :, start : start + height, start : start + width] for start in (0, 2 * shifted))
         found = [(0.5, images), *((0.25, corner) for corner in corners)]
     if mirrored:
-        found = [(share / 2, view) for share, each in found for view in (each, each.flip(3))]
+        found = [(share / 2, view) for share, each in found for view in (each, each.flip(-1))]
     return found

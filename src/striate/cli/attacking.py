@@ -63,6 +63,16 @@ def find_attacked(word: str, *, size: str | None, device: str | None) -> Attacke
         StriateError: as `striate.cli.explaining.find_explained`.
     """
     explained = find_explained(word, size=size, device=device)
+    if explained.of_series:
+        raise AttackError(
+            f"{word} takes series, and pictures are attacked here; striate.attack in Python attacks what "
+            "has numbers in [0, 1]"
+        )
+    if explained.multi_label:
+        raise AttackError(
+            f"{word} says any number of labels an image, and attacks turn one class into another; a network "
+            "that says one class can be attacked"
+        )
     if not explained.inside:
         return Attacked(explained, None)
     from striate.classifier import load

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from striate.cli import output
-from striate.cli.explaining import Explained, in_unit_range, read_photos
+from striate.cli.explaining import Explained, in_unit_range, read_photos, read_series
 from striate.core.errors import LayerError, RunError, unknown_name
 from striate.core.events import OnEvent
 from striate.engine.progress import printable
@@ -101,12 +101,16 @@ def ask(explained: Explained, photos: Sequence[Path], target: str | None) -> Ans
     from striate.explain.differentiating import plain_scores
 
     wanted = None if target is None else explained.target(target)
-    pixels = read_photos(explained, photos)
+    if explained.of_series:
+        photos, pixels = read_series(explained, photos)
+    else:
+        pixels = read_photos(explained, photos)
     images = in_unit_range(pixels, explained.device)
     with borrowed(explained.network):
         scores = plain_scores(explained.network, images)
     targets = scores.argmax(dim=1) if wanted is None else torch.full_like(scores[:, 0], wanted).long()
-    probabilities = (scores / explained.temperature).softmax(dim=1).cpu()
+    calibrated = scores / explained.temperature
+    probabilities = (calibrated.sigmoid() if explained.multi_label else calibrated.softmax(dim=1)).cpu()
     return Answered(
         explained=explained,
         photos=photos,
@@ -139,7 +143,7 @@ def explain_photos(
     """
     from striate.explain import sanity as check
     from striate.explain.methods import METHODS
-    from striate.plots import MapTile, attribution_picture
+    from striate.plots import MapTile, SeriesTile, attribution_picture, series_attribution_picture
 
     if name not in METHODS:
         raise LayerError(unknown_name("method", name, METHODS))
@@ -152,13 +156,18 @@ def explain_photos(
     for place, photo in enumerate(answered.photos):
         values, gap = heat[place], gaps[place]
         said = answered.lines(place) + ([] if gap is None else [f"gap {gap:.2g}"])
-        tiles.append(MapTile(answered.pixels[place], values, photo.name, said))
+        tiles.append((answered.pixels[place], values, photo.name, said))
         lines.append(f"{printable(str(photo))}  {'; '.join(said)}")
         figures = {"lowest": values.min(), "highest": values.max(), "sum": values.sum()}
         plain = {key: float(value) for key, value in figures.items()}
         photos.append({"photo": str(photo), **answered.answer(place), "gap": gap, **plain})
-    draw = partial(attribution_picture, tiles, title=looked, note=f"{COLOURS} {made.note}".strip("; "))
-    write_picture(draw, out)
+    note = f"{COLOURS} {made.note}".strip("; ")
+    if explained.of_series:
+        series = [SeriesTile(*tile) for tile in tiles]
+        write_picture(partial(series_attribution_picture, series, title=looked, note=note), out)
+    else:
+        pictures = [MapTile(*tile) for tile in tiles]
+        write_picture(partial(attribution_picture, pictures, title=looked, note=note), out)
     result: dict[str, Any] = {"method": name, **where(explained, made), "photos": photos, "out": str(out)}
     lines.append(f"{looked}: {made.note}" if made.note else looked)
     if sanity:

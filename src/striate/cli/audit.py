@@ -90,7 +90,7 @@ def _say(found: Audit) -> None:
         output.say()
         _say_finding(finding)
     output.say()
-    total = sum(sum(own.values()) for own in found.counts.values())
+    total = len(found.names)
     told = told_levels(found.findings)
     output.say(f"{total:,} images looked at in {found.seconds:.1f} s: {told}")
 

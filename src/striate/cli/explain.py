@@ -10,7 +10,7 @@ import typer
 
 from striate.cli import output
 from striate.cli.options import with_options_of
-from striate.core.errors import RunError
+from striate.core.errors import LayerError, RunError
 from striate.engine.progress import printable
 
 if TYPE_CHECKING:
@@ -151,6 +151,11 @@ def _outcome(
     from striate.cli.method_sheet import explain_by_all
 
     explained = find_explained(model, size=choices.size, device=choices.device)
+    if explained.of_series and asked != "photos":
+        raise LayerError(
+            f"{model} takes series, which are explained by one method at a time; name files of series, and "
+            "perhaps a --method"
+        )
     if asked == "units":
         return _units(explained, str(choices.units), choices.data, out, on_event)
     if asked == "dissect":
@@ -160,6 +165,11 @@ def _outcome(
         known = choices.data is not None or explained.source is not None
         images = read_data(explained, choices.data, on_event)[1].images if known else None
         return visualise_units(explained, str(choices.visualise), images, out, on_event)
+    if choices.sanity and explained.multi_label:
+        raise LayerError(
+            f"--sanity measures by how much one class wins over the others, and {model} says any number of "
+            "labels an image; leave it out"
+        )
     answered = ask(explained, photos, choices.target)
     looks = choices.layer, choices.sanity
     if asked == "all":
@@ -182,7 +192,7 @@ def _units(explained: Explained, layer: str, data: str | None, out: Path, on_eve
             split.images,
             path,
             to,
-            labels=split.labels,
+            labels=None if split.labels.ndim == 2 else split.labels,
             classes=explained.classes,
             on_event=on_event,
         )

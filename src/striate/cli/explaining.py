@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from striate.data.dataset import Pixels
 
 
+MOST_SERIES = 20
+"""So many series are explained in one picture."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Explained:
     """A network and how pictures become what it takes.
@@ -24,14 +28,17 @@ class Explained:
     Args:
         network: takes pixels in [0, 1], gives scores.
         classes: their names; numbers for a network that has none.
-        size: height and width, pixels.
-        channels: 1 or 3.
+        size: height and width, pixels; of series 1 and their length.
+        channels: 1 or 3; series have any number.
         fill: colour of the padding, 0 to 255 a channel.
         fit: how a picture of another shape is fitted.
         device: where it computes.
         inside: what comes before the names of layers that `striate summary` shows.
         temperature: what scores are divided by before their softmax is a calibrated probability.
         source: what it was trained on, where that is known.
+        multi_label: whether scores are of labels, of which an image may have several, each with a probability
+            by itself.
+        of_series: whether it takes series (N, C, L), of any numbers unless of pixels, and no pictures.
     """
 
     network: nn.Module
@@ -44,6 +51,8 @@ class Explained:
     inside: str = ""
     temperature: float = 1.0
     source: str | None = None
+    multi_label: bool = False
+    of_series: bool = False
 
     def path_of(self, layer: str) -> str:
         """Give the path of a layer that is named as `striate summary` names it."""
@@ -127,6 +136,41 @@ def read_photos(explained: Explained, photos: Sequence[Path]) -> list[Pixels]:
     return found
 
 
+def read_series(explained: Explained, files: Sequence[Path]) -> tuple[list[Path], list[Pixels]]:
+    """Read series as a network takes them.
+
+    Args:
+        explained: the network, a classifier of series.
+        files: as for `striate predict`.
+
+    Returns:
+        The name of each, its file first; and C x L of each.
+
+    Raises:
+        DataError: where one cannot be read, naming it, or there are too many for a picture.
+    """
+    from striate.classifier import Classifier
+    from striate.data import ItemsTaken, items_of
+
+    assert isinstance(explained.network, Classifier)
+    shown = explained.network.preprocessing
+    taken = ItemsTaken(shown.size, shown.channels, shown.fit, shown.numbers)
+    items = [item for file in files for item in items_of(file, taken)]
+    if len(items) > MOST_SERIES:
+        raise DataError(
+            f"{len(items):,} series are too many for a picture, which shows {MOST_SERIES} at most; an .npy "
+            "file of one series "
+            "each names those that matter"
+        )
+    found = []
+    for item in items:
+        try:
+            found.append(item.load())
+        except (DataError, OSError) as error:
+            raise DataError(f"{item.name}: {error}") from error
+    return [Path(item.name) for item in items], found
+
+
 def read_data(explained: Explained, data: str | None, on_event: OnEvent) -> tuple[str, Split]:
     """Open images to look at: the test part where there is one, as the network takes them.
 
@@ -165,19 +209,21 @@ def read_data(explained: Explained, data: str | None, on_event: OnEvent) -> tupl
 
 
 def in_unit_range(pixels: Sequence[Pixels], device: str) -> Tensor:
-    """Make pixels numbers in [0, 1].
+    """Make pixels numbers in [0, 1]; other numbers of series stay as they are.
 
     Args:
-        pixels: uint8 (C, H, W) of each picture.
+        pixels: uint8 (C, H, W) of each picture; of series (C, L).
         device: where they are wanted.
 
     Returns:
-        float32 (N, C, H, W).
+        float32 (N, C, H, W) or (N, C, L).
     """
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.stack(pixels)).to(device).float() / 255
+    from striate.data.batches import as_numbers
+
+    return as_numbers(torch.from_numpy(np.stack(pixels)).to(device))
 
 
 def _from_file(path: Path, device: str | None) -> Explained:
@@ -189,11 +235,19 @@ def _from_file(path: Path, device: str | None) -> Explained:
     # One pass is explained, not the mean with that of the mirror image.
     classifier.preprocessing = replace(classifier.preprocessing, average_mirrored=False)
     source = classifier.details.get("source")
+    if classifier.preprocessing.dims == 3:
+        sides = "x".join(map(str, classifier.size))
+        raise LayerError(
+            f"{path} takes volumes of {sides}, and pictures and series are looked at here; the functions of "
+            "striate.explain "
+            "and striate.attack take any network and its inputs as tensors"
+        )
+    height, width = (1, *classifier.size)[-2:]
     known = source if isinstance(source, str) and source in NAMES else None
     return Explained(
         network=classifier,
         classes=classifier.classes,
-        size=classifier.size,
+        size=(height, width),
         channels=classifier.channels,
         fill=classifier.fill,
         fit=classifier.fit,
@@ -201,6 +255,8 @@ def _from_file(path: Path, device: str | None) -> Explained:
         inside="network.",
         temperature=classifier.temperature,
         source=Run(path).source if known is None and path.is_dir() else known,
+        multi_label=classifier.multi_label,
+        of_series=classifier.preprocessing.dims == 1,
     )
 
 

@@ -112,7 +112,7 @@ def find_network(word: str, wanted: Wanted) -> Found:
 def _from_catalogue(name: str, wanted: Wanted) -> Found:
     import torch
 
-    from striate.models import CATALOGUE
+    from striate.models.catalogue import CATALOGUE, ONLY_IMAGES
 
     make = CATALOGUE[name]
     parameters = inspect.signature(make).parameters
@@ -125,8 +125,8 @@ def _from_catalogue(name: str, wanted: Wanted) -> Found:
     options: dict[str, Any] = {**wanted.given(), "size": size}
     if len(size) != 2:
         options["dims"] = len(size)
-        if parameters.keys().isdisjoint({"dims", "size"}):
-            raise ShapeError(f"{name} takes images of 2 axes, and --size names {len(size)}")
+        if name in ONLY_IMAGES:
+            raise ShapeError(f"{name} takes images of 2 axes, and not of {len(size)}")
     with torch.device("meta"):  # its weights would only be drawn to be thrown away
         network = make(**{option: value for option, value in options.items() if option in parameters})
     return Found(network, (wanted.channels or _default(parameters, "channels") or USUAL_CHANNELS, *size))
@@ -139,8 +139,11 @@ def _from_file(word: str, wanted: Wanted) -> Found:
     for option in ("channels", "classes"):
         if option in wanted.given():
             raise LayerError(f"{word} is trained, and its {option} are what they are; leave --{option} out")
+    dims = len(classifier.size)
     size = wanted.size or classifier.size
-    size = size * 2 if len(size) == 1 else size
+    size = size * dims if len(size) == 1 else size
+    if len(size) != dims:
+        raise ShapeError(f"{word} takes inputs of {dims} axes, and --size names {len(size)}")
     return Found(classifier.network, (classifier.channels, *size))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from striate.cli import output
+from striate.cli.label_output import say_label_predictions
 from striate.core.errors import DataError, RunError
 from striate.core.files import atomic_path
 from striate.engine.progress import printable
@@ -46,13 +47,16 @@ def predict(
             for _ in counted:
                 pass
         else:
-            write_csv(csv, counted, top=min(top, len(classifier.classes)))
+            between = separator(classifier.classes) if classifier.multi_label else None
+            write_csv(csv, counted, top=min(top, len(classifier.classes)), between=between)
     if json:
         output.say_json({"model": str(model), "predictions": [one.to_dict() for one in tally.kept]})
-    elif csv is None:
-        _say_predictions(tally.kept)
-    else:
+    elif csv is not None:
         _say_summary(tally, csv)
+    elif classifier.multi_label:
+        say_label_predictions(tally.kept)
+    else:
+        _say_predictions(tally.kept)
 
 
 class Tally:
@@ -66,6 +70,7 @@ class Tally:
         self._keep = keep
         self.kept: list[Prediction] = []
         self.labels: Counter[str] = Counter()
+        self.unlabelled = 0
         self.errors = 0
         self.first_error = "there are none"
 
@@ -82,8 +87,9 @@ class Tally:
             DataError: at the end, where no picture could be read.
         """
         for prediction in predictions:
-            if prediction.label is not None:
-                self.labels[prediction.label] += 1
+            if prediction.error is None:
+                self.labels.update(name for name, _ in prediction.labels)
+                self.unlabelled += not prediction.labels
             else:
                 if not self.errors:
                     self.first_error = f"{prediction.name}: {prediction.error}"
@@ -91,11 +97,26 @@ class Tally:
             if self._keep:
                 self.kept.append(prediction)
             yield prediction
-        if not self.labels:
+        if not self.labels and not self.unlabelled:
             raise DataError(f"none of the pictures can be read: {self.first_error}")
 
 
-def write_csv(path: Path, predictions: Iterable[Prediction], *, top: int) -> None:
+def separator(classes: Iterable[str]) -> str:
+    """Choose what stands between the labels of a picture.
+
+    Args:
+        classes: their names.
+
+    Returns:
+        A sign that `striate.open_dataset` takes for it too, in none of the names where there is such a one.
+
+    >>> separator(["cat", "dog"]), separator(["cat; tabby", "dog"])
+    (';', '|')
+    """
+    return "|" if any(";" in name for name in classes) else ";"
+
+
+def write_csv(path: Path, predictions: Iterable[Prediction], *, top: int, between: str | None = None) -> None:
     """Write predictions to a CSV file as they come, atomically.
 
     Names and classes are written as they are, bytes that are no text included.
@@ -104,6 +125,7 @@ def write_csv(path: Path, predictions: Iterable[Prediction], *, top: int) -> Non
         path: the file to be made or replaced.
         predictions: a row each.
         top: how many classes with their probabilities a row has.
+        between: what stands between the labels in a column of all that are said; ``None``: there is none.
 
     Raises:
         RunError: where the file cannot be written. Whatever is raised, also by the predictions, what was
@@ -125,10 +147,12 @@ def write_csv(path: Path, predictions: Iterable[Prediction], *, top: int) -> Non
             temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
         ):
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["path", "label", "probability", *more, "error"])
+            said = [] if between is None else ["labels"]
+            writer.writerow(["path", *said, "label", "probability", *more, "error"])
             for one in watched():
                 figures = [figure for pair in one.top for figure in pair] or [""] * (2 * top)
-                writer.writerow([one.name, *figures, one.error or ""])
+                names = [] if between is None else [between.join(name for name, _ in one.labels)]
+                writer.writerow([one.name, *names, *figures, one.error or ""])
     except OSError as error:
         if error in failures:  # not of the file, but of what predicts
             raise
@@ -150,6 +174,8 @@ def _say_summary(tally: Tally, path: Path) -> None:
         [(name, f"{count:,}") for name, count in tally.labels.most_common()],
         numbers=[1],
     )
+    if tally.unlabelled:
+        output.say(f"{tally.unlabelled:,} without any label")
     if tally.errors:
         output.say(f"{tally.errors:,} could not be read, such as {printable(tally.first_error)}")
     output.say(f"the predictions are in {path}")

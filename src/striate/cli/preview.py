@@ -10,7 +10,7 @@ import typer
 
 from striate.cli import output
 from striate.cli.options import with_options_of
-from striate.core.errors import RecipeError, RunError
+from striate.core.errors import DataError, RecipeError, RunError
 from striate.engine.progress import printable
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def preview(
         )
     from striate.core.recipe import Recipe
     from striate.data.augment_language import check_augment, make_augmentation, parse_policy, write_policy
+    from striate.data.axes import NOUNS
     from striate.data.policy import Policy
     from striate.recipes import resolve
     from striate.training import open_for
@@ -71,6 +72,8 @@ def preview(
     wanted = Recipe(augment=choices.augment, size=choices.size, fit=choices.fit, seed=choices.seed)
     with output.progress() as show:
         wanted, _, dataset = starting_point(wanted, lambda recipe, **how: open_for(recipe, data, show, **how))
+    if dataset.dims != 2:
+        raise DataError(f"{dataset.name} holds {NOUNS[dataset.dims]}, and previews are of images")
     recipe = resolve(
         wanted,
         images=len(dataset.train),
@@ -94,28 +97,33 @@ def preview(
 def changes(json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False) -> None:
     """List the changes that --augment takes, with their usual strengths."""
     from striate.data.augment_language import CHANGES
+    from striate.data.axes import NOUNS
 
-    found: list[dict[str, Any]] = [{"name": "flip", "does": "Mirror left to right, every other time."}]
+    everything = ", ".join(NOUNS.values())
+    flip = {"name": "flip", "of": everything, "does": "Mirror left to right, every other time."}
+    found: list[dict[str, Any]] = [flip]
     for name, kind in CHANGES.items():
         usual, does = kind(), (kind.__doc__ or "").partition("\n")[0].replace("``", "")
         numbers = {"strength": usual.strength, "most": usual.limit, "share": usual.share}
-        found.append({"name": name, **numbers, "does": does})
+        of = ", ".join(NOUNS[dims] for dims in kind.dims)
+        found.append({"name": name, **numbers, "of": of, "does": does})
     if json:
         output.say_json(found)
         return
-    keys = ("name", "strength", "most", "share", "does")
+    keys = ("name", "strength", "most", "share", "of", "does")
     rows = [
         [f"{value:g}" if isinstance(value, float) else value for value in (one.get(key, "") for key in keys)]
         for one in found
     ]
-    output.say_table(("change", "strength", "at most", "share", "what it does"), rows, numbers=(1, 2, 3))
+    titles = ("change", "strength", "at most", "share", "of", "what it does")
+    output.say_table(titles, rows, numbers=(1, 2, 3))
     output.say()
     output.say("NAME, NAME=STRENGTH or NAME=STRENGTH@SHARE, with commas in between; none: no change at all")
 
 
 def _all(dataset: Dataset, augmentation: Augmentation, choices: Choices) -> list[AugmentedRow]:
     return [
-        _row(found, [dataset.classes[found.label]], dataset.classes)
+        _row(found, [dataset.classes[label] for label in found.labels] or ["no label"], dataset.classes)
         for found in _previews(dataset, augmentation, choices, images=choices.images)
     ]
 
@@ -161,7 +169,8 @@ def _row(found: Preview, label: list[str], classes: tuple[str, ...]) -> Augmente
         mixed = [
             f"{classes[number]} {shares[number] * 100:.0f} %" for number in most if shares[number] > 0.005
         ]
-        captions.append(", ".join(mixed) if len(mixed) > 1 else "")
+        is_mixed = any(0.005 < share < 0.995 for share in shares)
+        captions.append(", ".join(mixed) if is_mixed else "")
     return AugmentedRow(found.original, found.variants, label, captions)
 
 

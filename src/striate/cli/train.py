@@ -9,6 +9,7 @@ import typer
 
 from striate.cli import output
 from striate.cli.errors import Interrupted
+from striate.cli.label_output import precision_line
 from striate.cli.options import with_recipe_options
 from striate.core.errors import RecipeError, RunError
 from striate.core.events import Event
@@ -16,6 +17,7 @@ from striate.core.recipe import Recipe
 from striate.engine.world import place
 
 if TYPE_CHECKING:
+    from striate.metrics import Evaluation, MultiLabelEvaluation
     from striate.training import Run
 
 
@@ -56,7 +58,8 @@ def train(
     def on_event(event: Event) -> None:
         if event.kind == "start":
             started.append(str(event.data["run"]))
-        if not quiet or event.kind == "warning":
+        told_below = "overfitting" in event.data
+        if event.kind == "warning" or not (quiet or told_below):
             show(event)
 
     with output.progress() as show:
@@ -76,8 +79,8 @@ def train(
     if place().rank:
         return  # the first process says what came out
     if json:
-        parts = {part: evaluation.to_dict() for part, evaluation in run.evaluation.items()}
-        output.say_json({"run": str(run.path), "recipe": run.recipe.to_dict(), "evaluation": parts})
+        found = {"evaluation": _plain(run), "overfitting": run.overfitting.to_dict()}
+        output.say_json({"run": str(run.path), "recipe": run.recipe.to_dict(), **found})
     else:
         _say_result(run)
 
@@ -100,13 +103,32 @@ def _how_to_go_on(started: list[str]) -> str:
     return f"interrupted; this goes on from the last checkpoint: {again}"
 
 
+def _evaluations(run: Run) -> dict[str, Evaluation | MultiLabelEvaluation]:
+    return {**run.multi_label_evaluation} if run.multi_label else {**run.evaluation}
+
+
+def _plain(run: Run) -> dict[str, Any]:
+    return {part: evaluation.to_dict() for part, evaluation in _evaluations(run).items()}
+
+
 def _say_result(run: Run) -> None:
-    for part, evaluation in run.evaluation.items():
+    from striate.metrics import MultiLabelEvaluation
+
+    for part, evaluation in _evaluations(run).items():
+        if isinstance(evaluation, MultiLabelEvaluation):
+            output.say(precision_line(part, evaluation))
+            continue
         output.say(output.accuracy_line(part, evaluation))
+        if run.recipe.choose_by == "macro-f1":
+            output.say(f"{part} macro F1 {output.percent(evaluation.macro_f1)}")
+    output.say(str(run.overfitting))
+    for advice in run.overfitting.advice:
+        output.say(f"  to try: {advice}")
     if run.recipe.robust is not None:
         best = max(row["robust_accuracy"] for row in run.rows)
         output.say(f"validation accuracy under attack (PGD, {run.recipe.robust}): {output.percent(best)}")
-    output.say(f"the run is {run.path}; its pictures: curves.png, confusion.png, predictions.png")
+    drawn = "labels.png" if run.multi_label else "confusion.png"
+    output.say(f"the run is {run.path}; its pictures: curves.png, {drawn}, predictions.png")
     output.say("what next:")
     output.say(f"  {output.command('striate', 'val', str(run.path))}")
     output.say(f"  {output.command('striate', 'predict', str(run.path))} PICTURE_OR_FOLDER")

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from striate.cli import output
+from striate.cli.label_output import say_label_evaluation
 from striate.core.errors import DataError, RunError, unknown_name
 from striate.core.events import Event, OnEvent
 
 if TYPE_CHECKING:
     from striate.classifier import Classifier
     from striate.data import Split
-    from striate.metrics import Evaluation
+    from striate.metrics import Evaluation, MultiLabelEvaluation
 
 PARTS = ("test", "validation", "train")
 
@@ -29,7 +30,11 @@ def val(
         str | None, typer.Option(help="test, validation or train; by default: test, where there is one.")
     ] = None,
     confusion: Annotated[
-        Path | None, typer.Option(metavar="PICTURE.png", help="Draw the confusion matrix.")
+        Path | None,
+        typer.Option(
+            metavar="PICTURE.png",
+            help="Draw the confusion matrix; where images may have several labels, a bar for each label.",
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:N or mps; by default: the fastest there is.")
@@ -39,18 +44,22 @@ def val(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Measure a classifier: accuracy with its interval, calibration, and figures per class."""
+    """Measure a classifier: accuracy or average precision with interval, calibration, figures per class."""
     if part is not None and part not in PARTS:
         raise DataError(unknown_name("part", part, PARTS))
 
-    from striate.classifier import evaluate, load
+    from striate.classifier import evaluate, evaluate_labels, load
 
     classifier = load(model, device=device)
     with output.progress() as show:
         source, part, split, notes = _find_images(classifier, model, data, part, cache_gb, show)
         for note in notes:
             show(Event("note", {"message": note}))
-        evaluation = evaluate(classifier, split, show)
+        evaluation: Evaluation | MultiLabelEvaluation
+        if classifier.multi_label:
+            evaluation = evaluate_labels(classifier, split, show)
+        else:
+            evaluation = evaluate(classifier, split, show)
     if confusion is not None:
         _draw(evaluation, confusion)
     if json:
@@ -119,16 +128,25 @@ def _part_of_training_data(
     return part, split
 
 
-def _draw(evaluation: Evaluation, path: Path) -> None:
-    from striate.plots import confusion_matrix
+def _draw(evaluation: Evaluation | MultiLabelEvaluation, path: Path) -> None:
+    from striate.metrics import MultiLabelEvaluation
+    from striate.plots import confusion_matrix, label_bars
 
     try:
-        confusion_matrix(evaluation.confusion, evaluation.classes, path)
+        if isinstance(evaluation, MultiLabelEvaluation):
+            label_bars(evaluation, path)
+        else:
+            confusion_matrix(evaluation.confusion, evaluation.classes, path)
     except OSError as error:
         raise RunError(f"cannot write the picture {path}: {error.strerror or error}") from error
 
 
-def _say_result(evaluation: Evaluation, part: str) -> None:
+def _say_result(evaluation: Evaluation | MultiLabelEvaluation, part: str) -> None:
+    from striate.metrics import MultiLabelEvaluation
+
+    if isinstance(evaluation, MultiLabelEvaluation):
+        say_label_evaluation(evaluation, part)
+        return
     output.say(output.accuracy_line(part, evaluation))
     if evaluation.top5 is not None:
         output.say(f"among the five likeliest  {output.percent(evaluation.top5)}")

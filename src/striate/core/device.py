@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,44 @@ class Policy:
         import torch
 
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def memory_format_of(self, dims: int) -> torch.memory_format:
+        """Give the memory format of what has so many spatial axes.
+
+        Args:
+            dims: 1 (series), 2 (images) or 3 (volumes).
+
+        Returns:
+            Channels last where images are so, but for series, which have no such format.
+        """
+        import torch
+
+        if dims == 3 and self.channels_last:
+            return torch.channels_last_3d
+        return self.memory_format if dims == 2 else torch.contiguous_format
+
+    def suited_to(self, dims: int) -> Policy:
+        """Give a policy whose gradients are right: float32 for series and volumes on a CPU.
+
+        With torch 2.13 the gradients of the filters of bfloat16 convolutions are memory that nobody wrote
+        where
+        an axis is short: of volumes of 2 slices and windows of 3, and of one value and windows of 3 at a
+        stride of 2.
+
+        Args:
+            dims: spatial axes: 1 (series), 2 (images) or 3 (volumes).
+
+        Returns:
+            The same policy for images, for float32, and elsewhere.
+
+        >>> Policy("cpu", "bfloat16", True, "as asked").suited_to(1).precision
+        'float32'
+        """
+        if dims == 2 or self.device != "cpu" or self.precision != "bfloat16":
+            return self
+        return replace(
+            self, precision="float32", why="bfloat16 gradients of series and volumes are wrong on CPUs"
+        )
 
     def autocast(self) -> AbstractContextManager[object]:
         """Give the context in which the network computes in this precision.

@@ -8,15 +8,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from striate.core.device import PRECISIONS
 from striate.core.errors import RecipeError, unknown_name
 from striate.core.files import write_text
-
-FITS = ("pad", "crop", "stretch")
-OPTIMIZERS = ("muon", "sgd", "adamw")
-SCHEDULES = ("one-cycle", "linear")
-ROBUST_METHODS = ("fast", "pgd", "trades", "free")
-FREEZES = ("backbone", "none")
+from striate.core.recipe_checks import check, parse_penalty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,17 +49,35 @@ class Recipe:
         epochs: how long to train: for as many images as in so many passes over the training part, over 0;
             fractions are allowed.
         minutes: training time, over 0; at most one of ``epochs`` and ``minutes``.
-        target: stop at this validation accuracy within the budget, in (0, 1).
+        target: stop when validation reaches this figure, of those of ``choose_by``, within the budget: in
+            (0, 1); for ``loss`` over 0.
+        choose_by: the figure on validation by which the best epoch is chosen: ``accuracy``, ``macro-f1`` (the
+            mean over the classes, so that rare ones count as much as others), ``loss`` or, where images may
+            have several labels, ``mean-average-precision``; ``None``: accuracy, or that where they may.
+        patience: stop after so many validations in a row without a gain, at least 1; the rate is still that
+            of the whole budget; ``None``: go on to its end.
         validate_every: epochs from one validation to the next, at least 1; the last epoch always has one.
         batch: images a step, at least 2; ``None``: by the size of the training part.
         prune: share of the images learnt already, those of a loss under the mean, that each pass leaves out
             while the rest of them count for more, in [0, 1); ``epochs`` still counts all images, so that the
             same time goes through more passes; ``None``: 0.5 on a CPU from 10,000 images on, else 0.
+        balance: how classes come to count alike: by ``weights`` (images of rare ones count for more), by
+            ``sampling`` (each pass shows all classes equally often) or not: ``none``.
         optimizer: ``muon`` (filters by Muon, the rest by SGD), ``sgd`` or ``adamw``.
         learning_rate: peak rate, over 0: of the filters under Muon, of everything otherwise.
         other_rate: peak rate of what Muon leaves to SGD (biases, norms, the head); ``None``: 0.05, or
             0.005 for deep networks without norms.
         weight_decay: of filters and head, at least 0; decoupled from the gradient but under SGD.
+        l1: strength of a penalty on the sum of the absolute values of filters and head, which draws them to
+            0, at least 0; decoupled from the gradient but under SGD.
+        lp: the same for the sum of their powers, as ``P:STRENGTH`` with P in [1, 8], such as ``1.5:0.0001``;
+            ``None``: none.
+        dropout: share of what the head is given that is dropped in training, in [0, 1), or what the network's
+            own layers of that kind drop, where it has any; ``None``: as the network has it.
+        stochastic_depth: with which probability an image goes past the last residual block in training, in
+            [0, 1); for earlier blocks it is less, in equal steps.
+        average_weights: validate and keep the averages of the weights over about this share of the steps so
+            far, the latest ones, in (0, 1], such as 0.1; ``None``: the weights of the last step.
         schedule: ``one-cycle`` (linear up, then down to 0) or ``linear`` (down to 0 from the start).
         warmup: share of the budget in which one-cycle rises, in [0, 1).
         label_smoothing: share of each label spread over all classes, in [0, 1); ``None``: 0.2 from 8 epochs
@@ -111,13 +123,21 @@ class Recipe:
     epochs: float | None = None
     minutes: float | None = None
     target: float | None = None
+    choose_by: str | None = None
+    patience: int | None = None
     validate_every: int = 1
     batch: int | None = None
     prune: float | None = None
+    balance: str = "none"
     optimizer: str = "muon"
     learning_rate: float | None = None
     other_rate: float | None = None
     weight_decay: float | None = None
+    l1: float = 0.0
+    lp: str | None = None
+    dropout: float | None = None
+    stochastic_depth: float = 0.0
+    average_weights: float | None = None
     schedule: str = "one-cycle"
     warmup: float = 0.1
     label_smoothing: float | None = None
@@ -133,25 +153,17 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_types(self)
-        if self.fit is not None:
-            _check_choice("fit", self.fit, FITS)
-        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        _check_choice("schedule", self.schedule, SCHEDULES)
-        if self.robust_method is not None:
-            _check_choice("robust_method", self.robust_method, ROBUST_METHODS)
-        if self.freeze is not None and not (self.freeze in FREEZES or self.freeze.isdecimal()):
-            raise RecipeError(
-                f"freeze is '{self.freeze}', where 'backbone', 'none' or a number of blocks is wanted"
-            )
-        if self.precision is not None:
-            _check_choice("precision", self.precision, PRECISIONS)
-        if self.epochs is not None and self.minutes is not None:
-            raise RecipeError(
-                f"epochs={self.epochs:g} and minutes={self.minutes:g} are two budgets; give one of them"
-            )
-        for name, low, high, low_open, high_open in _RANGES:
-            _check_range(name, getattr(self, name), low, high, low_open, high_open)
+        check(self)
+
+    @property
+    def penalties(self) -> tuple[tuple[float, float], ...]:
+        """The penalties on filters and head, strength times the sum of |w|^power: powers and strengths.
+
+        >>> Recipe(l1=0.001, lp="1.5:0.0001").penalties
+        ((1.0, 0.001), (1.5, 0.0001))
+        """
+        named = [] if self.lp is None else [parse_penalty(self.lp)]
+        return tuple(each for each in ((1.0, float(self.l1)), *named) if each[1])
 
     def changed(self, **changes: Any) -> Recipe:
         """Copy the recipe with some fields changed.
@@ -265,84 +277,3 @@ class Recipe:
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"cannot read the recipe {path}: {error}") from error
         return cls.from_toml(text)
-
-
-# name, lowest, highest, lowest is excluded, highest is excluded
-_RANGES: tuple[tuple[str, float, float, bool, bool], ...] = (
-    ("size", 1, 4096, False, False),
-    ("validation", 0, 0.5, True, False),
-    ("epochs", 0, 1e6, True, False),
-    ("minutes", 0, 1e6, True, False),
-    ("target", 0, 1, True, True),
-    ("validate_every", 1, 1e6, False, False),
-    ("batch", 2, 1e6, False, False),
-    ("prune", 0, 1, False, True),
-    ("learning_rate", 0, 1e3, True, False),
-    ("other_rate", 0, 1e3, True, False),
-    ("weight_decay", 0, 10, False, False),
-    ("warmup", 0, 1, False, True),
-    ("label_smoothing", 0, 1, False, True),
-    ("shift", 0, 4096, False, False),
-    ("average_shifted", 0, 4096, False, False),
-    ("seed", 0, 2**63 - 1, False, False),
-)
-
-_INTEGERS = ("size", "validate_every", "batch", "shift", "average_shifted", "seed")
-_STRINGS = (
-    "model",
-    "layers",
-    "pretrained",
-    "freeze",
-    "fit",
-    "group_by",
-    "optimizer",
-    "schedule",
-    "precision",
-    "augment",
-    "robust",
-    "robust_method",
-)
-_BOOLEANS = ("allow_leakage", "flip", "average_mirrored", "compiled")
-_REQUIRED = (
-    "allow_leakage",
-    "validate_every",
-    "optimizer",
-    "schedule",
-    "warmup",
-    "average_shifted",
-    "compiled",
-    "seed",
-)
-
-
-def _check_types(recipe: Recipe) -> None:
-    for field in fields(recipe):
-        value = getattr(recipe, field.name)
-        if value is None and field.name not in _REQUIRED:
-            continue
-        if field.name in _STRINGS:
-            fits, kind = isinstance(value, str), "a name"
-        elif field.name in _BOOLEANS:
-            fits, kind = isinstance(value, bool), "true or false"
-        elif field.name in _INTEGERS:
-            fits, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
-        else:
-            fits, kind = isinstance(value, int | float) and not isinstance(value, bool), "a number"
-        if not fits:
-            raise RecipeError(f"{field.name} is {value!r}, where {kind} is wanted")
-
-
-def _check_choice(name: str, value: str, options: tuple[str, ...]) -> None:
-    if value not in options:
-        raise RecipeError(unknown_name(name, value, options))
-
-
-def _check_range(
-    name: str, value: float | None, low: float, high: float, low_open: bool, high_open: bool
-) -> None:
-    if value is None:
-        return
-    inside = (low < value if low_open else low <= value) and (value < high if high_open else value <= high)
-    if not inside:  # a NaN is inside nothing
-        left, right = "(" if low_open else "[", ")" if high_open else "]"
-        raise RecipeError(f"{name} is {value:g}, which is not in {left}{low:g}, {high:g}{right}")

@@ -13,6 +13,7 @@ from striate.data.dataset import Dataset, Rejected, Split
 from striate.data.decoding import decode_image
 from striate.data.findings import AuditFinding
 from striate.data.folders import image_files
+from striate.data.items import ItemsTaken, items_of
 from striate.data.named import NAMES
 from striate.data.opening import open_dataset, open_split
 from striate.data.preparing import prepare_image
@@ -27,6 +28,7 @@ __all__ = [
     "CachedSet",
     "Dataset",
     "HoldOut",
+    "ItemsTaken",
     "Rejected",
     "Split",
     "UpTo",
@@ -36,6 +38,7 @@ __all__ = [
     "clean_cache",
     "decode_image",
     "image_files",
+    "items_of",
     "open_broden",
     "open_dataset",
     "open_split",

@@ -7,6 +7,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from striate.core.errors import DataError
+from striate.core.events import OnEvent, ignore
 from striate.data.archives import most_unpacked
 from striate.data.assembling import Collection
+from striate.data.axes import NOUNS
 from striate.data.dataset import Labels, Pixels
+from striate.data.label_sets import check_table, join_tables, label_table, names_in, sets_of_names
 from striate.data.listing import are_characters, class_order
+from striate.data.npz_arrays import NpzArrays
+from striate.data.numbered import Items, item_names, join_items, joined_names, read_items
 from striate.data.preparing import to_uint8
 
-_PART_KEYS = (
+PART_KEYS = (
     ("train", ("x_train", "train_images", "X_train"), ("y_train", "train_labels", "Y_train")),
     ("validation", ("x_val", "val_images", "x_validation", "X_val"), ("y_val", "val_labels", "y_validation")),
     ("test", ("x_test", "test_images", "X_test"), ("y_test", "test_labels", "Y_test")),
@@ -29,7 +35,7 @@ _PART_KEYS = (
 
 # What NumPy and zipfile raise on files made to harm or broken by chance. RuntimeError is a password, or a
 # head nested too deeply.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -48,12 +54,17 @@ _DAMAGE = (
 )
 
 
-def collect_npz(path: Path) -> Collection:
-    """Read a .npz file of images and labels.
+def collect_npz(path: Path, *, on_event: OnEvent = ignore) -> Collection:
+    """Read a .npz file of images, series or volumes, and their labels.
+
+    Series and volumes that would take over a quarter of the free memory stay in the file, where it is not
+    compressed, and are read as they are needed.
 
     Args:
         path: a file with ``x_train, y_train`` and perhaps ``x_val, y_val``, ``x_test, y_test``; or with
-            ``images, labels``; and perhaps ``classes``, the names of the integer labels.
+            ``images, labels``; and perhaps ``classes``, the names of the integer labels, ``names`` of the
+            items, and ``axes``, which says what the axes are, such as ``NLC`` (see `striate.data.axes`).
+        on_event: told of the progress.
 
     Returns:
         Its images.
@@ -68,8 +79,8 @@ def collect_npz(path: Path) -> Collection:
             raise DataError(f"{path} is no .npz file, but one array; save images and labels with numpy.savez")
         with file:
             _check_size(file, path)
-            return _collect(file, path.stem, str(path))
-    except _DAMAGE as error:
+            return _collect(NpzArrays(file, path), path.stem, str(path), on_event)
+    except DAMAGE as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise DataError(f"cannot read {path}: {error}") from error
         if "pickle" in str(error).lower() or "object arrays" in str(error).lower():
@@ -80,12 +91,15 @@ def collect_npz(path: Path) -> Collection:
         raise DataError(f"{path} is no .npz file, or is damaged: {reason}") from error
 
 
-def collect_arrays(images: Any, labels: Any) -> Collection:
-    """Take images and labels in memory.
+def collect_arrays(images: Any, labels: Any, *, on_event: OnEvent = ignore) -> Collection:
+    """Take images, series or volumes and their labels in memory.
 
     Args:
-        images: array or tensor of shape (N, H, W), (N, H, W, C) or (N, C, H, W).
-        labels: N whole numbers or names.
+        images: array or tensor of shape (N, H, W), (N, H, W, C) or (N, C, H, W); of series (N, L), (N, C, L)
+            or (N, L, C); of volumes and clips (N, D, H, W), (N, C, D, H, W) or (N, D, H, W, C).
+        labels: N whole numbers or names; where images may have several, a collection of names for each, or an array
+            of shape (N, K) of zeros and ones.
+        on_event: told of the progress.
 
     Returns:
         A copy of them as a collection.
@@ -96,7 +110,32 @@ def collect_arrays(images: Any, labels: Any) -> Collection:
     >>> collect_arrays(np.zeros((2, 8, 8), np.uint8), ["cat", "ant"]).classes
     ('ant', 'cat')
     """
-    return _collect({"images": images, "labels": labels}, "arrays", None)
+    arrays = {"images": images, "labels": labels}
+    sets = sets_of_names(labels)
+    if sets is not None:
+        classes = names_in(sets)
+        arrays |= {"labels": label_table(sets, classes), "classes": np.array(classes)}
+    return collect_mapping(arrays, on_event=on_event)
+
+
+def collect_mapping(arrays: Mapping[str, Any], *, on_event: OnEvent = ignore) -> Collection:
+    """Take arrays in memory that are named as those of an .npz file are.
+
+    Args:
+        arrays: as for `collect_npz`.
+        on_event: told of the progress.
+
+    Returns:
+        A copy of them as a collection.
+
+    Raises:
+        DataError: where they are not images and labels, or not of one length.
+
+    >>> series = np.zeros((4, 60, 30))
+    >>> collect_mapping({"x": series, "y": [0, 1, 0, 1], "axes": "NLC"}).images.shape
+    (4, 30, 60)
+    """
+    return _collect(arrays, "arrays", None, on_event)
 
 
 def to_images(array: Any, name: str, notes: list[str]) -> Pixels:
@@ -151,41 +190,67 @@ def _check_size(file: np.lib.npyio.NpzFile, path: Path) -> None:
         )
 
 
-def _collect(arrays: Any, name: str, source: str | None) -> Collection:
+def _collect(arrays: Mapping[str, Any], name: str, source: str | None, on_event: OnEvent) -> Collection:
     notes: list[str] = []
-    found = []
-    for part, image_keys, label_keys in _PART_KEYS:
+    found: list[tuple[str, Items, npt.NDArray[Any], tuple[str, ...] | None]] = []
+    stated = str(np.asarray(arrays["axes"])) if "axes" in arrays else None
+    for part, image_keys, label_keys in PART_KEYS:
         images_key = next((key for key in image_keys if key in arrays), None)
         labels_key = next((key for key in label_keys if key in arrays), None)
         if images_key is None or labels_key is None:
             if images_key != labels_key:
                 raise DataError(f"{source} has {images_key or labels_key} without its {_partner(images_key)}")
             continue
-        images = to_images(arrays[images_key], images_key, notes)
-        labels = _check_labels(arrays[labels_key], labels_key, images_key, len(images))
-        found.append((part, images, labels))
+        items = read_items(_numpy(arrays[images_key]), images_key, notes, stated=stated)
+        labels = _check_labels(arrays[labels_key], labels_key, images_key, len(items.array))
+        names = item_names(arrays, images_key, len(items.array))
+        found.append((part, items, labels, names))
     if not found:
         raise DataError(
             f"{source} has the arrays {', '.join(arrays)}, where x_train and y_train, or images and labels, "
             "are wanted"
         )
-    shapes = {images.shape[1:] for _, images, _ in found}
-    if len(shapes) > 1:
-        raise DataError(f"the parts of {source} have images of unlike shapes: {sorted(shapes)}")
-    if any(part == "train" for part, _, _ in found):
-        found = [item for item in found if item[0] != "all"]
-    classes, indices = _index([labels for _, _, labels in found], arrays)
+    if any(part == "train" for part, *_ in found):
+        found = [each for each in found if each[0] != "all"]
+    images, is_image = _joined([items for _, items, _, _ in found], source, notes, on_event)
+    classes, indices = _index([labels for _, _, labels, _ in found], arrays, notes)
     return Collection(
         name=name,
         source=source,
-        images=np.concatenate([images for _, images, _ in found]),
+        images=images,
         labels=indices,
-        parts=np.concatenate([np.full(len(images), part) for part, images, _ in found]),
+        parts=np.concatenate([np.full(len(items.array), part) for part, items, _, _ in found]),
         classes=classes,
+        names=joined_names([names for *_, names in found]),
         notes=tuple(notes),
         # Numbers mostly count the classes through; only all ten digits are taken for digits.
-        flip=not are_characters(classes) or set(classes) < set("0123456789"),
+        flip=is_image and (not are_characters(classes) or set(classes) < set("0123456789")),
+        fill=None if is_image else (0,) * images.shape[1],
     )
+
+
+def _joined(
+    parts: list[Items], source: str | None, notes: list[str], on_event: OnEvent
+) -> tuple[Pixels, bool]:
+    """Join what the parts hold, and say whether it is images."""
+    if len({items.dims for items in parts}) > 1:
+        said = ", ".join(f"{items.name} {NOUNS[items.dims]}" for items in parts)
+        raise DataError(
+            f"the parts of {source} are of unlike kinds: {said}; an array 'axes' can say what they are"
+        )
+    if parts[0].dims != 2:
+        return join_items(parts, on_event), False
+    try:
+        images = [to_images(items.array, items.name, notes) for items in parts]
+    except DataError as error:
+        if all(items.array.ndim not in (3, 4) for items in parts):
+            raise
+        hint = "an array 'axes' beside it, such as 'NCL' or 'NDHW', says that it holds series or volumes"
+        raise DataError(f"{error}; {hint}") from error
+    shapes = {each.shape[1:] for each in images}
+    if len(shapes) > 1:
+        raise DataError(f"the parts of {source} have images of unlike shapes: {sorted(shapes)}")
+    return np.concatenate(images), True
 
 
 def _partner(images_key: str | None) -> str:
@@ -197,7 +262,9 @@ def _check_labels(values: Any, name: str, images_name: str, length: int) -> npt.
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     what = f"{name} of shape {labels.shape} and dtype {labels.dtype}"
-    if labels.ndim != 1:
+    if labels.ndim == 2:
+        labels = check_table(labels, what)
+    elif labels.ndim != 1:
         raise DataError(f"{what} holds no labels; one whole number or name for each image is wanted")
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all() or (labels != np.floor(labels)).any():
@@ -212,7 +279,12 @@ def _check_labels(values: Any, name: str, images_name: str, length: int) -> npt.
     return labels.astype(np.int64) if labels.dtype.kind == "b" else labels
 
 
-def _index(labels: list[npt.NDArray[Any]], arrays: Any) -> tuple[tuple[str, ...], Labels]:
+def _index(
+    labels: list[npt.NDArray[Any]], arrays: Any, notes: list[str]
+) -> tuple[tuple[str, ...], Labels]:
+    if any(values.ndim == 2 for values in labels):
+        named = [str(name) for name in np.asarray(arrays["classes"]).ravel()] if "classes" in arrays else None
+        return join_tables(labels, named, notes)
     if len({values.dtype.kind == "U" for values in labels}) > 1:
         raise DataError("the labels of one part are names and those of another numbers")
     values = np.concatenate(labels)
@@ -234,6 +306,8 @@ def _index(labels: list[npt.NDArray[Any]], arrays: Any) -> tuple[tuple[str, ...]
 def _numpy(values: Any) -> npt.NDArray[Any]:
     if hasattr(values, "detach") and hasattr(values, "cpu"):  # a torch tensor, without importing torch
         values = values.detach().cpu().numpy()
+    if isinstance(values, np.memmap):
+        return values
     try:
         return np.asarray(values)
     except ValueError as error:  # lists of unlike lengths

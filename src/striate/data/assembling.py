@@ -12,6 +12,7 @@ from striate.core.errors import DataError
 from striate.core.events import OnEvent, ignore
 from striate.data.dataset import Dataset, Labels, Pixels, Rejected, Split
 from striate.data.grouping import DUPLICATES, check_parts, duplicate_groups, group_names, numbered
+from striate.data.label_sets import images_of_classes
 from striate.data.listing import class_order, counted
 from striate.data.splitting import HoldOut, hold_out
 from striate.data.stored import Images, StoredImages, as_pixels
@@ -26,7 +27,8 @@ class Collection:
         source: what can be opened again, or ``None``.
         images: uint8 of shape (N, C, H, W); unless they are on the disk, its rows are moved in place when it
             is divided.
-        labels: index of each image's class in ``classes``, of shape (N,).
+        labels: index of each image's class in ``classes``, of shape (N,); or, where images may have several,
+            uint8 of shape (N, K): 1 for each class that an image has.
         parts: ``train``, ``validation``, ``test`` or ``all`` of each image, of shape (N,).
         classes: names of all classes that occur or may, in order.
         names: where each image came from, or ``None``.
@@ -73,13 +75,10 @@ def assemble(collection: Collection, *, holding: HoldOut, seed: int, on_event: O
     in_train = np.isin(collection.parts, ("train", "all"))
     if not in_train.any():
         raise DataError(f"{collection.name} has no image to train on{_blame(collection.rejected)}")
-    classes, mapping = _choose_classes(collection, in_train, notes)
-    labels = mapping[collection.labels]
-    rows = {
-        "train": np.flatnonzero(in_train),
-        "validation": _known_rows(collection, "validation", labels, notes),
-        "test": _known_rows(collection, "test", labels, notes),
-    }
+    classes, labels = _choose_classes(collection, in_train, notes)
+    rows = {"train": np.flatnonzero(in_train)}
+    for part in ("validation", "test"):
+        rows[part] = _known_rows(collection, part, classes, labels, notes)
     dividing = len(rows["validation"]) == 0
     groups = _groups(collection, holding.group_by, on_event, dividing=dividing)
     if dividing:
@@ -92,6 +91,7 @@ def assemble(collection: Collection, *, holding: HoldOut, seed: int, on_event: O
         if len(rows[part]):
             _note_absent(part, labels[rows[part]], classes, notes)
     _note_single(labels[rows["train"]], labels[rows["validation"]], classes, notes)
+    _note_everywhere(labels[rows["train"]], classes, notes)
     fill = collection.fill or mean_colour(collection.images, rows["train"])
     splits = _divide(collection, labels, [rows["train"], rows["validation"], rows["test"]])
     return Dataset(
@@ -152,46 +152,68 @@ def _told_groups(groups: Labels, held: Labels) -> str:
 def _choose_classes(
     collection: Collection, in_train: npt.NDArray[np.bool_], notes: list[str]
 ) -> tuple[tuple[str, ...], Labels]:
-    present = np.zeros(len(collection.classes), bool)
-    present[np.unique(collection.labels[in_train])] = True
+    """Give the classes that training has images of, and all labels by them: -1 for other classes."""
+    count = len(collection.classes)
+    present = images_of_classes(collection.labels[in_train], count) > 0
     chosen = tuple(name for name, here in zip(collection.classes, present, strict=True) if here)
-    if len(chosen) == 1:
+    several = collection.labels.ndim == 2
+    if len(chosen) < 2:
+        only = f"of one class only, '{chosen[0]}'" if chosen else "without any label"
+        hint = ", so give the images without it a label of their own" if several and chosen else ""
         raise DataError(
-            f"{collection.name} has images of one class only, '{chosen[0]}'; two or more are needed"
-            + _blame(collection.rejected)
+            f"{collection.name} has images {only}; two or more are needed{hint}{_blame(collection.rejected)}"
         )
-    lost = [collection.classes[i] for i in np.setdiff1d(np.arange(len(present)), collection.labels)]
+    lost = [collection.classes[i] for i in np.flatnonzero(images_of_classes(collection.labels, count) == 0)]
     if lost:
-        notes.append(f"left out for want of a readable image: {listed(lost, 'class')}")
-    mapping = np.full(len(collection.classes), -1, dtype=np.int64)
+        why = "since no image has them" if several else "for want of a readable image"
+        notes.append(f"left out {why}: {listed(lost, 'class')}")
+    if several:
+        return chosen, np.ascontiguousarray(collection.labels[:, present])
+    mapping = np.full(count, -1, dtype=np.int64)
     mapping[present] = np.arange(len(chosen))
-    return chosen, mapping
+    return chosen, mapping[collection.labels]
 
 
-def _known_rows(collection: Collection, part: str, labels: Labels, notes: list[str]) -> Labels:
+def _known_rows(
+    collection: Collection, part: str, classes: tuple[str, ...], labels: Labels, notes: list[str]
+) -> Labels:
     here = collection.parts == part
-    unknown = here & (labels < 0)
-    if unknown.any():
-        names = class_order(collection.classes[label] for label in np.unique(collection.labels[unknown]))
-        notes.append(
-            f"the {part} part has {counted(int(unknown.sum()), 'image')} of classes that training does not "
-            f"have, left out: {listed(names, 'class')}"
-        )
-    return np.flatnonzero(here & (labels >= 0))
+    counts = images_of_classes(collection.labels[here], len(collection.classes))
+    pairs = zip(collection.classes, counts.tolist(), strict=True)
+    unknown = {name: count for name, count in pairs if count and name not in classes}
+    if unknown:
+        names = listed(class_order(unknown), "class")
+        if labels.ndim == 2:
+            notes.append(f"the {part} part has labels that training does not have, left out: {names}")
+        else:
+            notes.append(
+                f"the {part} part has {counted(sum(unknown.values()), 'image')} of classes that training "
+                f"does not have, left out: {names}"
+            )
+    return np.flatnonzero(here if labels.ndim == 2 else here & (labels >= 0))
 
 
 def _note_absent(part: str, labels: Labels, classes: tuple[str, ...], notes: list[str]) -> None:
-    absent = [classes[i] for i in np.setdiff1d(np.arange(len(classes)), labels)]
+    absent = [classes[i] for i in np.flatnonzero(images_of_classes(labels, len(classes)) == 0)]
     if absent:
         notes.append(f"the {part} part has no image of {listed(absent, 'class')}")
 
 
 def _note_single(train: Labels, validation: Labels, classes: tuple[str, ...], notes: list[str]) -> None:
-    counts = np.bincount(train, minlength=len(classes))
-    absent = np.bincount(validation, minlength=len(classes)) == 0
+    counts = images_of_classes(train, len(classes))
+    absent = images_of_classes(validation, len(classes)) == 0
     single = [name for name, one in zip(classes, (counts == 1) & absent, strict=True) if one]
     if single:
         notes.append(f"one image only, so nothing to validate on: {listed(single, 'class')}")
+
+
+def _note_everywhere(train: Labels, classes: tuple[str, ...], notes: list[str]) -> None:
+    everywhere = images_of_classes(train, len(classes)) == len(train)
+    names = [name for name, each in zip(classes, everywhere, strict=True) if each]
+    if names:
+        notes.append(
+            f"all images to train on have it, so nothing can learn to tell it: {listed(names, 'class')}"
+        )
 
 
 def listed(names: Sequence[str], noun: str) -> str:

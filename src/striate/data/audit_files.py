@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from striate.data.dataset import Labels
 from striate.data.decoding import Head
 from striate.data.findings import AuditFinding, Item
 from striate.data.inspecting import Inspected, is_misnamed
+from striate.data.label_sets import images_of_classes
 from striate.data.listing import counted
 from striate.data.sketching import Sketches
 
@@ -48,18 +50,22 @@ class Subject:
     sketches: Sketches
     root: Path | None = None
 
-    @property
+    @cached_property
     def labels(self) -> list[str]:
-        """The class of each image, by name."""
-        return [self.collection.classes[label] for label in self.collection.labels.tolist()]
+        """The class of each image, by name; of images that may have several, all of them."""
+        classes, labels = self.collection.classes, self.collection.labels
+        if labels.ndim == 1:
+            return [classes[label] for label in labels.tolist()]
+        return [" + ".join(classes[place] for place in row.nonzero()[0]) or "no label" for row in labels]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Count images: class -> part -> how many, for every part that there is."""
         parts = [part for part in ("all", "train", "validation", "test") if part in self.collection.parts]
+        labels = self.collection.labels
         return {
             name: {part: int((self.collection.parts[own] == part).sum()) for part in parts}
             for number, name in enumerate(self.collection.classes)
-            for own in [self.collection.labels == number]
+            for own in [labels == number if labels.ndim == 1 else labels[:, number] > 0]
         }
 
     def items(self, rows: Sequence[int] | Labels, remark: Callable[[int], str]) -> tuple[Item, ...]:
@@ -82,8 +88,8 @@ def unreadable(subject: Subject) -> list[AuditFinding]:
         items = tuple(Item((file.name,), file.reason) for file in collection.rejected)
         message = f"{counted(len(items), 'file')} that cannot be read, left out of every training"
         found.append(AuditFinding("unreadable", "warning", message, items))
-    present = set(collection.labels.tolist())
-    empty = [name for number, name in enumerate(collection.classes) if number not in present]
+    counts = images_of_classes(collection.labels, len(collection.classes))
+    empty = [name for name, count in zip(collection.classes, counts.tolist(), strict=True) if not count]
     empty += _empty_folders(subject)
     if empty:
         message = f"no image can be read of {listed(empty, 'class')}: nothing can learn to tell it"

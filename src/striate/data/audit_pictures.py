@@ -74,7 +74,7 @@ def placeholders(subject: Subject, copies: Sequence[Sequence[int]]) -> list[Audi
         said = f"{share} of its pixels are exactly as their neighbours, as in a drawing"
         reasons.setdefault(row, []).append(said)
     for group in copies:
-        labels = {int(subject.collection.labels[row]) for row in group}
+        labels = {subject.labels[row] for row in group}
         if len(group) >= PLACEHOLDER_COPIES and (len(labels) > 1 or flat[group[0]]):
             for row in group:
                 reasons.setdefault(row, []).append(f"it is there {len(group)} times")
@@ -112,11 +112,11 @@ def same_pictures(subject: Subject, duplicates: Sequence[Duplicate]) -> list[Aud
     near: list[Item] = []
     for group in links.groups():
         parts = {str(part) for part in subject.collection.parts[group]}
-        labels = subject.collection.labels[group]
+        labels = {subject.labels[row] for row in group}
         item = _described(subject, group, least[links.root(group[0])])
         if "train" in parts and len(parts) > 1:
             leaking.append(item)
-        if len(set(labels.tolist())) > 1:
+        if len(labels) > 1:
             contradicting.append(item)
         if len(parts) == 1 or "train" not in parts:
             (copies if len({exact.root(row) for row in group}) == 1 else near).append(item)
@@ -169,7 +169,7 @@ def _finding(kind: str, level: Level, items: Sequence[Item], said: str) -> list[
 
 
 def _described(subject: Subject, group: Sequence[int], similarity: float) -> Item:
-    labels = [subject.collection.classes[label] for label in subject.collection.labels[group]]
+    labels = [subject.labels[row] for row in group]
     said = [f"classes {', '.join(dict.fromkeys(labels))}"] if len(set(labels)) > 1 else []
     if similarity < 1:
         said.append(f"similarity {similarity:.2f}")

@@ -11,11 +11,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from striate.core.errors import DataError
 from striate.core.events import OnEvent, ignore
 from striate.data.archives import ARCHIVE_SUFFIXES, unpacked
 from striate.data.assembling import Collection
 from striate.data.audit_files import Subject, class_counts, odd_kinds, odd_sizes, unreadable
 from striate.data.audit_pictures import blank_pictures, duplicate_rows, placeholders, same_pictures
+from striate.data.axes import NOUNS
 from striate.data.cache import open_cache
 from striate.data.dataset import Labels, Pixels
 from striate.data.duplicates import find_duplicates
@@ -48,6 +50,7 @@ class Audit:
         labels: the class of each, by name, (N).
         groups: for each image the first one that is the same or nearly so, (N).
         seconds: that it took.
+        multi_label: whether images may have several classes, which then are one name in ``labels``.
     """
 
     source: str
@@ -58,6 +61,7 @@ class Audit:
     labels: tuple[str, ...]
     groups: Labels
     seconds: float
+    multi_label: bool = False
 
     def joined(self, findings: Sequence[AuditFinding]) -> Audit:
         """Give the audit with more findings.
@@ -109,6 +113,10 @@ def audit(source: str | PathLike[str], *, cache_gb: float | None = None, on_even
     """
     began = time.perf_counter()
     collection, files, root = _read(source, cache_gb, on_event)
+    if collection.images.ndim != 4:
+        raise DataError(
+            f"{source} holds {NOUNS[collection.images.ndim - 2]}, and an audit looks at images only"
+        )
     names = collection.names or tuple(f"{part} {row}" for row, part in enumerate(collection.parts.tolist()))
     subject = Subject(
         collection, names, files, sketch(collection.images, fill=collection.fill, on_event=on_event), root
@@ -135,6 +143,7 @@ def audit(source: str | PathLike[str], *, cache_gb: float | None = None, on_even
         labels=tuple(subject.labels),
         groups=roots,
         seconds=time.perf_counter() - began,
+        multi_label=collection.labels.ndim == 2,
     )
 
 

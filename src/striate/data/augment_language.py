@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from striate.core.errors import RecipeError, unknown_name
 from striate.data.augmentation import Augmentation
+from striate.data.axes import NOUNS
+from striate.data.axis_changes import Amplitude, Warp, Window
+from striate.data.axis_policy import AxisPolicy
 from striate.data.changes import Change
 from striate.data.mixing import CutMix, Mixup
 from striate.data.policy import Policy
@@ -23,7 +26,7 @@ from striate.data.warp_changes import Crop, Perspective, ResizedCrop, Scale, She
 
 _KINDS: tuple[type[Change], ...] = (
     Crop, ResizedCrop, Shift, Turn, Scale, Shear, Perspective, Brightness, Contrast, Saturation, Hue, Gamma,
-    Blur, Noise, Erase, Foveate, Trivial, Mixup, CutMix,
+    Blur, Noise, Erase, Foveate, Trivial, Mixup, CutMix, Amplitude, Warp, Window,
 )  # fmt: skip
 
 CHANGES: dict[str, type[Change]] = {kind.name: kind for kind in _KINDS}
@@ -84,38 +87,48 @@ def write_policy(changes: tuple[Change, ...], *, flip: bool) -> str:
     return ",".join(items) or "none"
 
 
-def make_augmentation(augment: str | None, *, flip: bool, shift: int) -> Augmentation:
+def make_augmentation(augment: str | None, *, flip: bool, shift: int, dims: int = 2) -> Augmentation:
     """Make what changes the batches of a training.
 
     Args:
         augment: a policy; ``None``: no more than the others say.
         flip: whether images are mirrored.
         shift: the largest shift by whole pixels.
+        dims: spatial axes: 1 of series, 2 of images, 3 of volumes and clips.
 
     Returns:
-        A policy where there is any other change, else the plain augmentation.
+        A policy where there is any other change, or what is changed is no image; else the plain augmentation.
 
     Raises:
         RecipeError: where the policy cannot be read.
     """
     changes = () if augment is None else parse_policy(augment).changes
+    if dims != 2 and (changes or flip or shift):
+        return AxisPolicy(flip=flip, shift=shift, changes=changes)
     return (
         Policy(flip=flip, shift=shift, changes=changes) if changes else Augmentation(flip=flip, shift=shift)
     )
 
 
-def check_augment(augment: str | None, *, channels: int) -> None:
+def check_augment(augment: str | None, *, channels: int, dims: int = 2) -> None:
     """Refuse a policy that images cannot be changed by.
 
     Args:
         augment: as for `make_augmentation`.
         channels: of the images.
+        dims: their spatial axes.
 
     Raises:
-        RecipeError: where the policy cannot be read, or changes colours of images that have none.
+        RecipeError: where the policy cannot be read, changes colours of images that have none, or changes
+            what only images have, or only series.
     """
     if augment is not None:
-        parse_policy(augment).check(channels)
+        policy = parse_policy(augment)
+        others = [change.name for change in policy.changes if dims not in change.dims]
+        if others:
+            known = ", ".join(name for name, kind in CHANGES.items() if dims in kind.dims)
+            raise RecipeError(f"'{others[0]}' is no change of {NOUNS[dims]}; there are: flip, {known}")
+        policy.check(channels)
 
 
 def _parse_item(item: str, text: str) -> tuple[str, Change | None]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from striate.core.errors import DataError
 from striate.core.seeds import derive
 from striate.data.augmentation import Augmentation
+from striate.data.balancing import BalancedOrder
 from striate.data.dataset import Split
 from striate.data.policy import Policy
 from striate.data.stored import Images, StoredImages, read_rows
@@ -46,6 +47,7 @@ class Batches:
         augmentation: what is done to each batch.
         classes: how many there are, where images are mixed; ``None``: as many as the labels name.
         world: the processes that share each batch; ``None``: there are no others.
+        balanced: whether epochs show all classes equally often, instead of all images once.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Batches:
         augmentation: Augmentation,
         classes: int | None = None,
         world: World | None = None,
+        balanced: bool = False,
     ) -> None:
         self.batch = min(batch, len(split))
         self._share = (world or World()).share(self.batch)
@@ -69,10 +72,15 @@ class Batches:
         self.seed = seed
         self.augmentation = augmentation
         self.count = len(split)
-        self._labels = torch.tensor(split.labels, dtype=torch.long, device=self._device)
-        self._classes = int(self._labels.max()) + 1 if classes is None else classes
+        self.dims = split.images.ndim - 2
+        several = split.labels.ndim == 2
+        kind = torch.float32 if several else torch.long
+        self._labels = torch.tensor(split.labels, dtype=kind, device=self._device)
+        named = self._labels.shape[1] if several else int(self._labels.max()) + 1
+        self._classes = named if classes is None else classes
         draws = torch.rand(self.count, generator=torch.Generator().manual_seed(derive(seed, "mirror")))
         self._mirrored_first = (draws < 0.5).to(self._device)
+        self._balanced = BalancedOrder(self._labels.cpu(), seed=seed) if balanced else None
         self._host = split.images
         self._images = _on_device(split.images, self._device) if self.resident else None
 
@@ -87,8 +95,9 @@ class Batches:
             kept: N booleans: which images it goes through; ``None``: all.
 
         Yields:
-            Images, N x C x H x W uint8, and labels, N int64, on the device: this process's share. Where
-            images are mixed, labels are N x classes, float32: how much of each.
+            Images, N x C x H x W uint8 (series and volumes N x C x spatial, maybe float32), and labels, N
+            int64, on the device: this process's share. Where
+            images are mixed or may have several labels, labels are N x classes, float32: how much of each.
         """
         chosen = self.chosen(epoch, kept=kept)[start:]
         read = self._gather([index[self._rows] for index in chosen])
@@ -138,6 +147,8 @@ class Batches:
         Returns:
             N int64, on the CPU.
         """
+        if self._balanced is not None:
+            return self._balanced(epoch)
         generator = torch.Generator().manual_seed(derive(self.seed, "order", epoch))
         return torch.randperm(self.count, generator=generator)
 
@@ -157,7 +168,8 @@ class Batches:
         """Give all images and labels where they lie on the device.
 
         Returns:
-            Images, N x C x H x W uint8, and labels, N int64.
+            Images, N x C x H x W uint8, and labels, N int64 or, where images may have several, N x classes
+            float32.
 
         Raises:
             DataError: where they are streamed.
@@ -209,7 +221,8 @@ class Batches:
     def _read(self, index: Tensor) -> Tensor:
         # From page-locked memory the copy to a GPU runs beside its work.
         shape = (len(index), *self._host.shape[1:])
-        images = torch.empty(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
+        kind = type_of(self._host)
+        images = torch.empty(shape, dtype=kind, pin_memory=self._device.type == "cuda")
         read_rows(self._host, index.numpy(), images.numpy())
         return images
 
@@ -233,11 +246,38 @@ def fits(images: Images, device: str) -> bool:
 def _on_device(images: Images, device: torch.device) -> Tensor:
     if not isinstance(images, np.memmap | StoredImages):
         return as_tensor(images).to(device)
-    there = torch.empty(images.shape, dtype=torch.uint8, device=device)
-    rows = max(1, BLOCK_BYTES // math.prod(images.shape[1:]))
+    there = torch.empty(images.shape, dtype=type_of(images), device=device)
+    rows = max(1, BLOCK_BYTES // (math.prod(images.shape[1:]) * there.element_size()))
     for start in range(0, len(images), rows):
         there[start : start + rows] = as_tensor(images[start : start + rows]).to(device)
     return there
+
+
+def type_of(images: Images) -> torch.dtype:
+    """Give the type of images as a tensor.
+
+    Args:
+        images: an array, or images on the disk.
+
+    Returns:
+        uint8 of pixels, float32 of other numbers.
+    """
+    return torch.uint8 if images.dtype == np.uint8 else torch.float32
+
+
+def as_numbers(images: Tensor) -> Tensor:
+    """Give pixels as numbers in [0, 1], and numbers as they are.
+
+    Args:
+        images: uint8 of pixels, or floating-point.
+
+    Returns:
+        float32 of the same shape.
+
+    >>> as_numbers(torch.tensor([0, 255], dtype=torch.uint8)), as_numbers(torch.tensor([-3.0]))
+    (tensor([0., 1.]), tensor([-3.]))
+    """
+    return images.float().div_(255) if images.dtype == torch.uint8 else images.float()
 
 
 def as_tensor(images: Images) -> Tensor:

@@ -36,6 +36,8 @@ class Change:
     limit: ClassVar[float] = 1.0
     columns: ClassVar[int] = 1
     needs_colour: ClassVar[bool] = False
+    dims: ClassVar[tuple[int, ...]] = (2,)
+    """The spatial axes of what it can be made of: 1 (series), 2 (images), 3 (volumes, clips)."""
 
     def __post_init__(self) -> None:
         for what, value, most in (("strength", self.strength, self.limit), ("share", self.share, 1.0)):
@@ -91,6 +93,34 @@ class Change:
         """
         del drawn
         return images
+
+
+    def along(self, places: list[Tensor], drawn: Tensor) -> list[Tensor]:
+        """Give where the values of series, volumes and clips come from, along each axis.
+
+        Args:
+            places: for each axis N x length, float64: where values are read after this change; 0 is the first
+                value along the axis, 1 the second.
+            drawn: rows of what `draw` gave.
+
+        Returns:
+            The same before it.
+        """
+        del drawn
+        return places
+
+    def alter(self, values: Tensor, drawn: Tensor) -> Tensor:
+        """Change the values of series, volumes and clips.
+
+        Args:
+            values: N x C x spatial, float32, of any numbers; they may be changed in place.
+            drawn: rows of what `draw` gave.
+
+        Returns:
+            A batch of the same shape.
+        """
+        del drawn
+        return values
 
 
 def neutral(count: int) -> Tensor:

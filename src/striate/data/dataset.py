@@ -1,4 +1,4 @@
-"""What a source of images becomes: splits of uint8 images with labels, class names and a content hash."""
+"""What a source becomes: splits of images, series or volumes with labels, class names and a content hash."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from striate.core.events import OnEvent, ignore
 from striate.data.progress import Progress
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]
+Pixels: TypeAlias = npt.NDArray[Any]
 Labels: TypeAlias = npt.NDArray[np.int64]
 
 PARTS = ("train", "validation", "test")
@@ -24,12 +24,15 @@ _BLOCK_BYTES = 1 << 25
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of a dataset: images and the index of each one's class.
+    """One part of a dataset: images and what is on each of them.
 
     Args:
         images: uint8 of shape (N, C, H, W): an array, maybe a read-only memory map; or, where they are too
             many for the memory, what reads like one (`striate.data.stored.StoredImages`).
-        labels: int64 of shape (N,).
+            Of series (N, C, L) and of volumes and clips (N, C, D, H, W), where uint8 are pixels of 0 to 255
+            and float32 are any numbers.
+        labels: the class of each, int64 of shape (N,); or, where images may have several, uint8 of shape
+            (N, K): 1 for each class that an image has.
         names: where each image came from, for lists and pictures; ``None`` for arrays.
 
     >>> len(Split(np.zeros((2, 1, 8, 8), np.uint8), np.array([0, 1])))
@@ -63,7 +66,7 @@ class Dataset:
     Args:
         name: short name, such as ``fashion-mnist`` or the folder's name.
         source: what `open_dataset` can open again; ``None`` for arrays in memory.
-        classes: names of the classes; a label is an index into them.
+        classes: names of the classes; a label is an index into them, or they are the columns of the labels.
         train: what is learnt from.
         validation: what every choice is made on.
         test: what is read once at the end; ``None`` where the source has no such part.
@@ -87,19 +90,24 @@ class Dataset:
     fill: tuple[int, ...] = (0,)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of every image, pixels."""
-        return int(self.train.images.shape[2]), int(self.train.images.shape[3])
+    def size(self) -> tuple[int, ...]:
+        """Height and width of every image, pixels; of series their length, of volumes all three axes."""
+        return tuple(int(side) for side in self.train.images.shape[2:])
 
     @property
     def channels(self) -> int:
-        """Channels of every image: 1 for grey, 3 for colour."""
+        """Channels of every image: 1 for grey, 3 for colour; series and volumes have any number."""
         return int(self.train.images.shape[1])
 
     @property
     def dims(self) -> int:
-        """Spatial dimensions of an image: 2."""
+        """Spatial axes: 1 of series, 2 of images, 3 of volumes and clips."""
         return self.train.images.ndim - 2
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image may have several labels, or none; else it is of one class."""
+        return self.train.labels.ndim == 2
 
     @cached_property
     def fingerprint(self) -> str:
@@ -127,8 +135,10 @@ class Dataset:
                 digest.update(b"absent")
                 continue
             digest.update(repr(part.images.shape).encode())
+            if part.images.dtype != np.uint8:
+                digest.update(str(part.images.dtype).encode())
             digest.update(np.ascontiguousarray(part.labels, dtype="<i8").data)
-            rows = max(1, _BLOCK_BYTES // math.prod(part.images.shape[1:]))
+            rows = max(1, _BLOCK_BYTES // (math.prod(part.images.shape[1:]) * part.images.dtype.itemsize))
             for start in range(0, len(part), rows):
                 block = part.images[start : start + rows]
                 digest.update(np.ascontiguousarray(block).data)

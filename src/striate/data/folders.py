@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -29,6 +29,22 @@ LAYOUTS = "root/<class>/<image> or root/{train,val,test}/<class>/<image>"
 
 
 @dataclass(frozen=True)
+class Sought:
+    """What is looked for in folders.
+
+    Args:
+        suffixes: what the names of such files end with.
+        noun: what one of them is.
+    """
+
+    suffixes: Collection[str]
+    noun: str
+
+
+IMAGES = Sought(SUFFIXES, "image")
+
+
+@dataclass(frozen=True)
 class Entry:
     """A file somewhere under a root: its path's components, how to open it, and where it lies by itself."""
 
@@ -37,11 +53,12 @@ class Entry:
     path: Path | None = None
 
 
-def scan_folder(root: Path) -> Listing:
+def scan_folder(root: Path, sought: Sought = IMAGES) -> Listing:
     """List the images under a folder with their classes and parts.
 
     Args:
         root: the folder.
+        sought: what is looked for in the place of images.
 
     Returns:
         The images in the order of their names.
@@ -51,7 +68,7 @@ def scan_folder(root: Path) -> Listing:
     """
     paths, rejected = walk(root)
     entries = [Entry(path.relative_to(root).parts, partial(open_binary, path), path) for path in paths]
-    listing = arrange(entries, str(root))
+    listing = arrange(entries, str(root), sought)
     return Listing(listing.files, (*rejected, *listing.rejected), listing.notes)
 
 
@@ -145,12 +162,13 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def arrange(entries: Iterable[Entry], root: str) -> Listing:
+def arrange(entries: Iterable[Entry], root: str, sought: Sought = IMAGES) -> Listing:
     """Read classes and parts off the paths of files.
 
     Args:
         entries: the files of a folder or archive, in order.
         root: what the source is called in an error.
+        sought: what is looked for in the place of images.
 
     Returns:
         The images among them.
@@ -159,24 +177,23 @@ def arrange(entries: Iterable[Entry], root: str) -> Listing:
         DataError: where no image lies in a class folder.
     """
     notes: list[str] = []
-    kinds = [(entry, kind_of(entry.parts)) for entry in entries]
+    kinds = [(entry, kind_of(entry.parts, sought.suffixes)) for entry in entries]
     images = [entry for entry, kind in kinds if kind == "image"]
     other = sum(kind == "other" for _, kind in kinds)
     if other:
-        notes.append(f"{counted(other, 'file')} that are no images left out" if other > 1 else _ONE_OTHER)
+        are = f"that are no {sought.noun}s" if other > 1 else f"that is no {sought.noun}"
+        notes.append(f"{counted(other, 'file')} {are} left out")
     if not images:
-        raise DataError(f"{root} has no images ({', '.join(sorted(SUFFIXES))}); what works is {LAYOUTS}")
+        kinds_read = ", ".join(sorted(sought.suffixes))
+        raise DataError(f"{root} has no {sought.noun}s ({kinds_read}); what works is {LAYOUTS}")
     depth = _common_depth(images)
     if depth:
         notes.append(f"the classes are looked for in {readable('/'.join(images[0].parts[:depth]))!r}")
     by_part = _has_parts([entry.parts[depth:] for entry in images])
     files = _label(images, depth, by_part, notes)
     if not files:
-        raise DataError(f"{root} has images but no class folders; what works is {LAYOUTS}")
+        raise DataError(f"{root} has {sought.noun}s but no class folders; what works is {LAYOUTS}")
     return Listing(tuple(files), (), tuple(notes))
-
-
-_ONE_OTHER = "1 file that is no image left out"
 
 
 def _is(question: Callable[[], bool]) -> bool:
@@ -186,11 +203,12 @@ def _is(question: Callable[[], bool]) -> bool:
         return False
 
 
-def kind_of(parts: Sequence[str]) -> str:
+def kind_of(parts: Sequence[str], suffixes: Collection[str] = SUFFIXES) -> str:
     """Say whether a path names an image, another file, or something hidden.
 
     Args:
         parts: the components of a path.
+        suffixes: what the names of images, or of what is looked for in their place, end with.
 
     Returns:
         ``image``, ``other`` or ``hidden``.
@@ -200,7 +218,7 @@ def kind_of(parts: Sequence[str]) -> str:
     """
     if any(part.startswith(".") or part == "__MACOSX" for part in parts):
         return "hidden"
-    return "image" if PurePosixPath(parts[-1]).suffix.lower() in SUFFIXES else "other"
+    return "image" if PurePosixPath(parts[-1]).suffix.lower() in suffixes else "other"
 
 
 def _common_depth(images: Sequence[Entry]) -> int:

@@ -159,7 +159,7 @@ class _Gathering:
             raise DataError(self._all_broken())
         channels = wanted.channels or choose_channels(seen)
         size = wanted.size or choose_size(seen, wanted.photo_side)
-        return channels, *wanted.kept((size, size) if isinstance(size, int) else size)
+        return channels, *wanted.kept((size, size) if isinstance(size, int) else (size[0], size[1]))
 
     def _unseen(self) -> list[int]:
         known = self._facts.measures[:, 0] > 0

@@ -27,8 +27,9 @@ def hold_out_groups(
     where the groups allow it.
 
     Args:
-        labels: class of each image, int64 of shape (N,).
-        groups: number of each image's group, likewise.
+        labels: class of each image, int64 of shape (N,); or uint8 of shape (N, K), 1 for each class that an
+            image has.
+        groups: number of each image's group, int64 of shape (N,).
         wanted: how many images to hold out, at least 1.
         seed: what the choice follows from.
         stream: the name of the choice, so that several by one seed differ.
@@ -44,9 +45,8 @@ def hold_out_groups(
     >>> sorted(labels[held].tolist()), len(set(groups[held]) & set(groups[kept]))
     ([0, 0, 1, 1], 0)
     """
-    _, labels = np.unique(labels, return_inverse=True)
     _, groups = np.unique(groups, return_inverse=True)
-    choice = _Choice(labels, groups, wanted)
+    choice = _Choice(_members(labels), groups, wanted)
     if choice.groups < 2:
         raise DataError("all images to train on are of one group, so none can be held out to validate on")
     generator = np.random.default_rng(derive(seed, stream))
@@ -64,16 +64,24 @@ def hold_out_groups(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
+def _members(labels: Labels) -> tuple[Labels, Labels]:
+    """Give which image is of which class: a pair for each image, or for each label of each image."""
+    rows, columns = (np.arange(len(labels)), labels) if labels.ndim == 1 else np.nonzero(labels)
+    _, numbers = np.unique(columns, return_inverse=True)
+    return rows, numbers.astype(np.int64)
+
+
 class _Choice:
     """Which groups are held out, and how far the counts are from what is wanted.
 
     The last of the classes stands for all images together.
     """
 
-    def __init__(self, labels: Labels, groups: Labels, wanted: int) -> None:
+    def __init__(self, members: tuple[Labels, Labels], groups: Labels, wanted: int) -> None:
+        rows, labels = members
         self.groups = int(groups.max()) + 1
-        classes = int(labels.max()) + 1
-        pairs, counts = np.unique(groups * (classes + 1) + labels, return_counts=True)
+        classes = int(labels.max(initial=-1)) + 1
+        pairs, counts = np.unique(groups[rows] * (classes + 1) + labels, return_counts=True)
         sizes = np.bincount(groups)
         every = np.arange(self.groups) * (classes + 1) + classes
         order = np.argsort(np.concatenate([pairs, every]), kind="stable")
@@ -81,10 +89,10 @@ class _Choice:
         self._group, self._class = np.divmod(pairs, classes + 1)
         self._count: Figures = np.concatenate([counts, sizes])[order].astype(np.float64)
         self._starts = np.searchsorted(self._group, np.arange(self.groups + 1))
-        total = np.append(np.bincount(labels), len(labels)).astype(np.float64)
+        total = np.append(np.bincount(labels), len(groups)).astype(np.float64)
         self._most = total - 1
         self._divisible = np.bincount(self._class, minlength=classes + 1) > 1
-        share = wanted * total / len(labels)
+        share = wanted * total / len(groups)
         self._wanted = np.where(self._divisible, np.maximum(share, 1), share)
         self._weight = 1 / np.maximum(self._wanted, 1)
         self._now = np.zeros(classes + 1)

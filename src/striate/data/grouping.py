@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from striate.core.events import OnEvent, ignore
 from striate.data.dataset import Labels
 from striate.data.duplicates import Links, find_duplicates
 from striate.data.listing import counted
+from striate.data.same_numbers import digests_of
+from striate.data.series_tables import is_series_table, read_series_column
 from striate.data.sketching import sketch
 from striate.data.stored import Images
 from striate.data.tables import TABLE_SUFFIXES, read_column
@@ -58,12 +61,15 @@ def duplicate_groups(images: Images, on_event: OnEvent = ignore) -> Labels:
     """Group images so that duplicates, near ones among them, are together and others alone.
 
     Args:
-        images: uint8 of shape (N, C, H, W).
+        images: uint8 of shape (N, C, H, W); of series and volumes only those are duplicates whose numbers are
+            the same.
         on_event: told of the progress.
 
     Returns:
         The number of each image's group, (N).
     """
+    if images.ndim != 4:
+        return numbered([digest.hex() for digest in digests_of(images, on_event)])
     links = Links(len(images))
     for pair in find_duplicates(sketch(images, on_event=on_event), on_event=on_event):
         links.join(pair.first, pair.second)
@@ -132,7 +138,8 @@ def _by_pattern(pattern: str, names: Sequence[str]) -> list[str]:
 
 
 def _by_column(column: str, names: Sequence[str], source: str) -> list[str]:
-    values = read_column(source, column)
+    read = read_series_column if is_series_table(Path(source)) else read_column
+    values = read(source, column)
     found = [values.get(name, "") for name in names]
     empty = [name for name, value in zip(names, found, strict=True) if not value]
     if empty:

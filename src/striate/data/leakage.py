@@ -12,7 +12,9 @@ from striate.data.assembling import listed
 from striate.data.audit_files import IMBALANCED, NEARLY_EMPTY
 from striate.data.dataset import Dataset, Split
 from striate.data.duplicates import find_duplicates
+from striate.data.label_sets import images_of_classes
 from striate.data.listing import counted
+from striate.data.same_numbers import digests_of
 from striate.data.sketching import Sketches, sketch
 from striate.data.stored import StreamedImages
 
@@ -58,6 +60,8 @@ def audit_briefly(dataset: Dataset, *, allow_leakage: bool, on_event: OnEvent = 
     if any(split.names is None for split in there.values()):
         return ()
     _say_counts(dataset, on_event)
+    if dataset.dims != 2:
+        return _decide(_same_leaks(there, on_event), there, allow_leakage, on_event)
     total = sum(map(len, there.values()))
     if total > MOST_IMAGES or any(isinstance(split.images, StreamedImages) for split in there.values()):
         message = (
@@ -68,16 +72,34 @@ def audit_briefly(dataset: Dataset, *, allow_leakage: bool, on_event: OnEvent = 
     fill = dataset.fill if dataset.fit == "pad" else None
     sketches = {name: sketch(split.images, fill=fill, on_event=on_event) for name, split in there.items()}
     _say_blank(there, sketches, on_event)
-    leaks = _leaks(there, sketches, on_event)
+    return _decide(_leaks(there, sketches, on_event), there, allow_leakage, on_event)
+
+
+def _decide(
+    leaks: tuple[Leak, ...], parts: dict[str, Split], allow_leakage: bool, on_event: OnEvent
+) -> tuple[Leak, ...]:
+    """Refuse what is on both sides of a split, or warn of it where that is allowed."""
     if leaks:
-        message = _told(leaks, there)
+        message = _told(leaks, parts)
         if not allow_leakage:
+            audited = "'striate audit' lists them all: " if parts["train"].images.ndim == 4 else ""
             raise DataError(
-                f"{message}; 'striate audit' lists them all: remove them, keep them on one side by "
+                f"{message}; {audited}remove them, keep them on one side by "
                 "--group-by duplicates where striate divides the data, or go on with --allow-leakage"
             )
         on_event(Event("warning", {"message": f"{message}; going on, as allowed"}))
     return leaks
+
+
+def _same_leaks(parts: dict[str, Split], on_event: OnEvent) -> tuple[Leak, ...]:
+    """Find series and volumes that are measured on, and whose very numbers are trained on."""
+    trained = dict(zip(digests_of(parts["train"].images, on_event), parts["train"].names or (), strict=True))
+    leaks = []
+    for part, split in parts.items():
+        if part != "train":
+            named = zip(digests_of(split.images, on_event), split.names or (), strict=True)
+            leaks += [Leak(name, trained[digest], part, 1.0) for digest, name in named if digest in trained]
+    return tuple(leaks)
 
 
 def _leaks(parts: dict[str, Split], sketches: dict[str, Sketches], on_event: OnEvent) -> tuple[Leak, ...]:
@@ -118,7 +140,7 @@ def _say_blank(parts: dict[str, Split], sketches: dict[str, Sketches], on_event:
 
 
 def _say_counts(dataset: Dataset, on_event: OnEvent) -> None:
-    counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes))
+    counts = images_of_classes(dataset.train.labels, len(dataset.classes))
     few = [name for name, count in zip(dataset.classes, counts.tolist(), strict=True) if count < NEARLY_EMPTY]
     if few:
         message = f"fewer than {NEARLY_EMPTY} images to train on of {listed(few, 'class')}"
@@ -127,6 +149,7 @@ def _say_counts(dataset: Dataset, on_event: OnEvent) -> None:
         most, least = dataset.classes[int(counts.argmax())], dataset.classes[int(counts.argmin())]
         message = (
             f"class {most!r} has {counts.max():,} images to train on and class {least!r} {counts.min():,}; "
-            "look at the recall of each class, not at the accuracy alone"
+            f"look at the {'average precision' if dataset.multi_label else 'recall'} of each class, not at "
+            f"the {'mean' if dataset.multi_label else 'accuracy'} alone"
         )
         on_event(Event("note", {"message": message}))

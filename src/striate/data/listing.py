@@ -17,10 +17,11 @@ class LabelledFile:
 
     Args:
         name: its path relative to the source's root.
-        label: the name of its class.
+        label: the name of its class; where it may have several, all of them.
         part: ``train``, ``validation``, ``test``, or ``all`` where the source is in one part.
         open: opens its content; may raise OSError.
         path: where it lies by itself; ``None`` for a member of an archive.
+        labels: the names of its classes, where it may have several; ``None``: it has one.
     """
 
     name: str
@@ -28,15 +29,24 @@ class LabelledFile:
     part: str
     open: Callable[[], BinaryIO]
     path: Path | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a source, in a fixed order, with what was noticed on the way."""
+    """The files of a source, in a fixed order, with what was noticed on the way.
+
+    Args:
+        files: all that should be images.
+        rejected: what cannot be one.
+        notes: what was noticed.
+        classes: the names of all, where images may have several; ``None``: those of the files, each one.
+    """
 
     files: tuple[LabelledFile, ...]
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
 
 def class_order(names: Iterable[str]) -> tuple[str, ...]:

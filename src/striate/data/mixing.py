@@ -64,6 +64,7 @@ class Mixup(Mixing):
 
     strength: float = 0.2
     name: ClassVar[str] = "mixup"
+    dims: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     def mix(self, images: Tensor, others: Tensor, drawn: Tensor) -> Tensor:
         """Add others to images.
@@ -79,7 +80,7 @@ class Mixup(Mixing):
         kept = drawn[:, 0]
 
         def add(some: Tensor, rows: Tensor) -> Tensor:
-            weights = kept[rows].float().to(some.device)[:, None, None, None]
+            weights = kept[rows].float().to(some.device).view(-1, *(1 for _ in some.shape[1:]))
             mixed = torch.lerp(others[rows.to(some.device)].float(), some.float(), weights)
             return mixed if some.is_floating_point() else mixed.round_()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -11,18 +12,18 @@ import numpy as np
 
 from striate.core.errors import DataError, unknown_name
 from striate.core.events import OnEvent, ignore
-from striate.core.recipe import FITS
+from striate.core.recipe_checks import FITS
 from striate.data.assembling import Collection, assemble, listed
 from striate.data.dataset import PARTS, Dataset, Rejected, Split
+from striate.data.label_sets import as_labels
 from striate.data.listing import counted
 from striate.data.named import NAMES
-from striate.data.pictures import Size
 from striate.data.refitting import refit
 from striate.data.sources import collect, take_rows
 from striate.data.splitting import HoldOut, check_share
 from striate.data.wanted import UpTo, Wanted
 
-Source: TypeAlias = "str | PathLike[str] | tuple[Any, Any] | Dataset"
+Source: TypeAlias = "str | PathLike[str] | tuple[Any, Any] | Mapping[str, Any] | Dataset"
 
 
 class Like(Protocol):
@@ -33,12 +34,12 @@ class Like(Protocol):
         """Names of the classes, in the order of the model's outputs."""
 
     @property
-    def size(self) -> Size:
-        """Height and width, pixels."""
+    def size(self) -> tuple[int, ...]:
+        """Height and width, pixels; of series the length, of volumes and clips all three axes."""
 
     @property
     def channels(self) -> int:
-        """1 or 3."""
+        """1 or 3; series and volumes have any number."""
 
     @property
     def fit(self) -> str:
@@ -63,13 +64,17 @@ def open_dataset(
     """Open a source of images as a dataset with a train, a validation and perhaps a test part.
 
     Args:
-        source: a named set such as ``fashion-mnist``; the path of a folder, archive (.zip, .tar,
-            .tar.gz, ...), .csv or .npz; a pair of arrays (images, labels); or a Dataset, given back.
+        source: a named set such as ``fashion-mnist``; the path of a folder (of images, of .npy files or of
+            videos), archive (.zip, .tar, .tar.gz, ...), .csv or .npz; a pair of arrays (images, labels); arrays
+            by the names that an .npz has, or a Dataset, given back. Arrays hold images, series (N, C, L), or
+            volumes and clips (N, C, D, H, W); see `striate.data.axes`.
         size: side in pixels of the square that images become; ``None``: arrays and named sets as they
             are; files as they are where all are alike and at most 128, else a square of 128, or of the
-            median shorter side where that is less; `UpTo` names another side than 128 for these.
-        channels: 1 or 3; ``None``: 3 where any image has colour.
-        fit: how an image of another shape fits: ``pad``, ``crop`` or ``stretch``.
+            median shorter side where that is less; `UpTo` names another side than 128 for these. Of series
+            the length, of volumes and clips height and width.
+        channels: 1 or 3; ``None``: 3 where any image has colour. Series and volumes keep those that they have.
+        fit: how an image of another shape fits: ``pad``, ``crop`` or ``stretch``; see also
+            `striate.data.numbers.fit_numbers`.
         validation: share of the training part to hold out, in (0, 0.5], or a `HoldOut`, where the source has
             no validation part; ``None``: 0.15, but at most 5,000 images.
         seed: what the hold-out follows from.
@@ -91,8 +96,6 @@ def open_dataset(
         return source
     if fit not in FITS:
         raise DataError(unknown_name("fit", str(fit), FITS))
-    if channels not in (None, 1, 3):
-        raise DataError(f"{channels!r} channels cannot be given; 1 (grey) and 3 (colour) can")
     side = size.side if isinstance(size, UpTo) else size
     if side is not None and not 1 <= side <= 4096:
         raise DataError(f"a size of {side} pixels is not in [1, 4096]")
@@ -102,7 +105,8 @@ def open_dataset(
     holding = validation if isinstance(validation, HoldOut) else HoldOut(validation)
     check_share(holding.share)
     collection = collect(source, sized, cache_gb=cache_gb, on_event=on_event)
-    if not collection.flip and not (isinstance(source, str) and source in NAMES):
+    told = isinstance(source, str) and source in NAMES
+    if collection.images.ndim == 4 and not (collection.flip or told):
         collection = _noted(
             collection,
             "images are not mirrored, since the classes are digits or letters; --flip mirrors them",
@@ -129,7 +133,7 @@ def open_split(
         on_event: told of the progress.
 
     Returns:
-        The images, labelled by ``like.classes``; files that could not be read; and what was noticed, such
+        The images, labelled by ``like.classes`` (each by one, or by several where the source has several); files that could not be read; and what was noticed, such
         as images of classes that the model does not know, which are left out, or which part was read
         where none was named.
 
@@ -142,9 +146,8 @@ def open_split(
     """
     if part is not None and part not in PARTS:
         raise DataError(unknown_name("part", str(part), PARTS))
-    height, width = like.size
     wanted = Wanted(
-        size=(height, width),
+        size=tuple(like.size),
         channels=like.channels,
         fit=like.fit,
         fill=tuple(like.fill),
@@ -199,6 +202,8 @@ def _from_dataset(data: Dataset, part: str | None) -> Collection:
 def _matched(
     collection: Collection, classes: tuple[str, ...]
 ) -> tuple[Split, tuple[Rejected, ...], tuple[str, ...]]:
+    if collection.labels.ndim == 2:
+        return _matched_tables(collection, classes)
     notes = list(collection.notes)
     position = {name: index for index, name in enumerate(classes)}
     mapping = np.array([position.get(name, -1) for name in collection.classes], np.int64)
@@ -221,3 +226,28 @@ def _matched(
     if absent:
         notes.append(f"no image of {listed(absent, 'class')}")
     return Split(known.images, labels, known.names), collection.rejected, tuple(notes)
+
+
+def _matched_tables(
+    collection: Collection, classes: tuple[str, ...]
+) -> tuple[Split, tuple[Rejected, ...], tuple[str, ...]]:
+    """Bring tables of labels to the columns of a model; images without any label that it knows stay."""
+    notes = list(collection.notes)
+    place = {name: column for column, name in enumerate(collection.classes)}
+    known = [name for name in classes if name in place]
+    if not known:
+        raise DataError(
+            f"{collection.name} has images of {listed(collection.classes, 'class')}, none of which the model "
+            f"knows; it knows {listed(classes, 'class')}"
+        )
+    unknown = [name for name in collection.classes if name not in set(classes)]
+    if unknown:
+        notes.append(f"labels that the model does not know left out: {listed(unknown, 'class')}")
+    labels = np.zeros((len(collection.labels), len(classes)), np.uint8)
+    for column, name in enumerate(classes):
+        if name in place:
+            labels[:, column] = collection.labels[:, place[name]]
+    absent = [name for name, count in zip(classes, labels.sum(axis=0).tolist(), strict=True) if not count]
+    if absent:
+        notes.append(f"no image of {listed(absent, 'class')}")
+    return Split(collection.images, as_labels(labels), collection.names), collection.rejected, tuple(notes)

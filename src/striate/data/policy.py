@@ -159,7 +159,7 @@ class Policy(Augmentation):
 
         Args:
             images: M x C x H x W, already changed; they may be changed in place.
-            labels: M classes.
+            labels: M classes; or M x classes, floating-point: how much of each.
             draws: for the first N of these images, those that are wanted: all, or all but one.
             classes: how many there are.
 
@@ -174,7 +174,8 @@ class Policy(Augmentation):
             if isinstance(change, Mixing):
                 kept = kept * change.mix(images, partners, drawn)
         shares = kept.float().to(labels.device)[:, None]
-        own, other = (F.one_hot(each, classes).float() for each in (labels[:count], labels[others]))
+        table = labels if labels.is_floating_point() else F.one_hot(labels, classes).float()
+        own, other = table[:count], table[others]
         return images, shares * own + (1 - shares) * other
 
     def _matrices(self, draws: Draws, size: Sequence[int]) -> Tensor:

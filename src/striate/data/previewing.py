@@ -22,13 +22,13 @@ class Preview:
 
     Args:
         original: C x H x W, uint8.
-        label: its class.
+        labels: its class, or all of its labels.
         variants: V x C x H x W, uint8.
         shares: V x classes: of which classes each is, which is not one alone where images were mixed.
     """
 
     original: NDArray[np.uint8]
-    label: int
+    labels: tuple[int, ...]
     variants: NDArray[np.uint8]
     shares: NDArray[np.float32]
 
@@ -51,30 +51,31 @@ def preview(
 
     >>> split = Split(np.zeros((3, 1, 8, 8), np.uint8), np.array([0, 0, 1]))
     >>> found = preview(split, Augmentation(flip=True, shift=1), images=2, variants=3, classes=2)
-    >>> [each.label for each in found], found[0].variants.shape
-    ([0, 1], (3, 1, 8, 8))
+    >>> [each.labels for each in found], found[0].variants.shape
+    ([(0,), (1,)], (3, 1, 8, 8))
     """
     chosen = _in_turn(np.asarray(split.labels), images, seed)
     originals = as_tensor(split.images[chosen])
     labels = torch.as_tensor(np.asarray(split.labels)[chosen], dtype=torch.long)
+    table = (labels if labels.ndim == 2 else torch.nn.functional.one_hot(labels, classes)).float()
     made, shares = [], []
     for variant in range(variants):
         generator = torch.Generator().manual_seed(derive(seed, "preview", variant))
         mirrored = (torch.arange(len(chosen)) + variant) % 2 == 1
-        changed, of_classes = originals, torch.nn.functional.one_hot(labels, classes).float()
+        changed, of_classes = originals, table
         if isinstance(augmentation, Policy):
             draws = augmentation.draw(mirrored, generator)
             changed = augmentation.change(originals, draws)
             if augmentation.mixes:
-                changed, of_classes = augmentation.mix(changed, labels, draws, classes=classes)
+                changed, of_classes = augmentation.mix(changed, table, draws, classes=classes)
         else:
             changed = augmentation(originals, mirrored, generator)
         made.append(changed)
         shares.append(of_classes)
     each = torch.stack(made, dim=1).numpy(), torch.stack(shares, dim=1).numpy()
     return [
-        Preview(original.numpy(), int(label), variants_of, shares_of)
-        for original, label, variants_of, shares_of in zip(originals, labels, *each, strict=True)
+        Preview(original.numpy(), tuple(own.nonzero()[:, 0].tolist()), variants_of, shares_of)
+        for original, own, variants_of, shares_of in zip(originals, table, *each, strict=True)
     ]
 
 
@@ -104,7 +105,9 @@ def apart(augmentation: Augmentation) -> list[Augmentation]:
 
 
 def _in_turn(labels: NDArray[np.int64], count: int, seed: int) -> Sequence[int]:
-    """Choose images by chance, one of each class after the other."""
+    """Choose images by chance, one of each class, or of each set of labels, after the other."""
+    if labels.ndim == 2:
+        labels = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
     order = np.random.default_rng(seed).permutation(len(labels))
     seen = np.zeros(int(labels.max()) + 1, dtype=np.int64)
     turns = []

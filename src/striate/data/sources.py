@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -15,17 +15,22 @@ import numpy as np
 from striate.core.errors import DataError
 from striate.core.events import OnEvent
 from striate.data.archives import ARCHIVE_SUFFIXES, unpacked
-from striate.data.arrays import collect_arrays, collect_npz
+from striate.data.arrays import collect_arrays, collect_mapping, collect_npz
 from striate.data.assembling import Collection
 from striate.data.cache import Cache, open_cache
+from striate.data.clips import ClipReader, sought_in
 from striate.data.dataset import Labels
-from striate.data.folders import scan_folder
+from striate.data.folders import IMAGES, Sought, scan_folder
 from striate.data.gathering import Gathered, gather
-from striate.data.listing import Listing, are_characters, class_order
+from striate.data.label_sets import label_table
+from striate.data.listing import LabelledFile, Listing, are_characters, class_order
 from striate.data.named import NAMES, collect_named
+from striate.data.number_files import NUMBERS, NumberReader, gather_numbers
+from striate.data.numbered import collect_series_table
 from striate.data.pictures import Size
 from striate.data.recalling import describe_archive, describe_listing, recall_archive
-from striate.data.refitting import refit
+from striate.data.refitting import check_images, refit
+from striate.data.series_tables import is_series_table
 from striate.data.stored import pick_rows
 from striate.data.tables import TABLE_SUFFIXES, scan_table
 from striate.data.wanted import Wanted
@@ -47,7 +52,7 @@ def everything(there: set[str]) -> set[str]:
 
 
 def collect(
-    source: PathOrName | tuple[Any, Any],
+    source: PathOrName | tuple[Any, Any] | Mapping[str, Any],
     wanted: Wanted,
     *,
     choose: Choose = everything,
@@ -57,7 +62,7 @@ def collect(
     """Read a source, decoding only the parts that are chosen.
 
     Args:
-        source: a name, a path, or a pair (images, labels).
+        source: a name, a path, a pair (images, labels), or arrays by the names that an .npz file has.
         wanted: what the images are to become.
         choose: given the parts that the source has, gives those to read; ``wanted.choice`` names it.
         cache_gb: how much decoded images may take on the disk; see `open_cache`.
@@ -71,21 +76,27 @@ def collect(
     """
     cache = open_cache(cache_gb)
     if not isinstance(source, str | PathLike):
-        return refit(take_parts(collect_arrays(*_pair(source)), choose), wanted)
+        return refit(take_parts(_of_memory(source, on_event), choose), wanted)
     if isinstance(source, str) and source in NAMES:
         return refit(take_parts(collect_named(source, on_event=on_event), choose), wanted)
     path = Path(source)
     name = path.name.lower()
     if os.path.isdir(path):
+        sought = sought_in(path)
+        if sought is not IMAGES:
+            return _of_number_files(path, sought, wanted, choose=choose, on_event=on_event)
         return _decoded(scan_folder(path), path, wanted, choose=choose, cache=cache, on_event=on_event)
     if not os.path.isfile(path):
         raise DataError(_missing(str(source)))
     if name.endswith(ARCHIVE_SUFFIXES):
         return _of_archive(path, wanted, choose=choose, cache=cache, on_event=on_event)
+    if name.endswith(TABLE_SUFFIXES) and is_series_table(path):
+        opened = replace(collect_series_table(path, on_event=on_event), name=_name(path))
+        return refit(take_parts(opened, choose), wanted)
     if name.endswith(TABLE_SUFFIXES):
         return _decoded(scan_table(path), path, wanted, choose=choose, cache=cache, on_event=on_event)
     if path.suffix.lower() == ".npz":
-        opened = replace(collect_npz(path), source=os.path.abspath(path))
+        opened = replace(collect_npz(path, on_event=on_event), source=os.path.abspath(path))
         return refit(take_parts(opened, choose), wanted)
     raise DataError(
         f"{str(source)!r} is no source of images; a folder, {', '.join(ARCHIVE_SUFFIXES)}, "
@@ -128,9 +139,11 @@ def take_rows(collection: Collection, rows: Labels) -> Collection:
     )
 
 
-def _pair(source: Any) -> tuple[Any, Any]:
+def _of_memory(source: Any, on_event: OnEvent) -> Collection:
+    if isinstance(source, Mapping):
+        return collect_mapping(source, on_event=on_event)
     if isinstance(source, tuple | list) and len(source) == 2:
-        return source[0], source[1]
+        return collect_arrays(source[0], source[1], on_event=on_event)
     raise DataError(
         f"a {type(source).__name__} is no source of images; a name, a path or a pair (images, labels) is"
     )
@@ -142,10 +155,22 @@ def _missing(source: str) -> str:
     return f"there is no file or folder {source!r}{hint} (named sets: {', '.join(NAMES)})"
 
 
+def _of_number_files(
+    path: Path, sought: Sought, wanted: Wanted, *, choose: Choose, on_event: OnEvent
+) -> Collection:
+    """Read a folder of .npy files or videos."""
+    listing = _chosen(scan_folder(path, sought), choose, path)
+    reader = NumberReader() if sought is NUMBERS else ClipReader(channels=wanted.channels or 3)
+    gathered = gather_numbers(listing, reader, wanted, on_event=on_event)
+    collection = collected(listing, gathered, path, wanted.fit)
+    return refit(replace(collection, flip=False), wanted)
+
+
 def _of_archive(
     path: Path, wanted: Wanted, *, choose: Choose, cache: Cache | None, on_event: OnEvent
 ) -> Collection:
     """Take the images of an archive from the cache, or unpack and decode it."""
+    check_images(wanted, str(path))
     archive = describe_archive(path)
     if cache is not None:
         recalled = recall_archive(str(path), wanted, archive, cache=cache, on_event=on_event)
@@ -165,11 +190,8 @@ def _decoded(
     archive: dict[str, Any] | None = None,
     on_event: OnEvent,
 ) -> Collection:
-    chosen = choose({file.part for file in listing.files})
-    listing = replace(listing, files=tuple(file for file in listing.files if file.part in chosen))
-    if not listing.files:
-        first = f": {listing.rejected[0].name!r}, {listing.rejected[0].reason}" if listing.rejected else ""
-        raise DataError(f"{source} has no images{first}")
+    check_images(wanted, str(source))
+    listing = _chosen(listing, choose, source)
     gathered = gather(
         listing.files,
         wanted,
@@ -179,6 +201,16 @@ def _decoded(
         on_event=on_event,
     )
     return collected(listing, gathered, source, wanted.fit_of(_size(gathered)))
+
+
+def _chosen(listing: Listing, choose: Choose, source: Path) -> Listing:
+    """Leave out the files of parts that are not wanted."""
+    chosen = choose({file.part for file in listing.files})
+    listing = replace(listing, files=tuple(file for file in listing.files if file.part in chosen))
+    if not listing.files:
+        first = f": {listing.rejected[0].name!r}, {listing.rejected[0].reason}" if listing.rejected else ""
+        raise DataError(f"{source} has no images{first}")
+    return listing
 
 
 def _size(gathered: Gathered) -> Size:
@@ -197,13 +229,12 @@ def collected(listing: Listing, gathered: Gathered, source: Path, fit: str) -> C
     Returns:
         The images, labels, names and what was noticed.
     """
-    classes = class_order(file.label for file in listing.files)
-    position = {label: index for index, label in enumerate(classes)}
+    classes, labels = _labels(listing, gathered.files)
     return Collection(
         name=_name(source),
         source=os.path.abspath(source),
         images=gathered.images,
-        labels=np.array([position[file.label] for file in gathered.files], np.int64),
+        labels=labels,
         parts=np.array([file.part for file in gathered.files]),
         classes=classes,
         names=tuple(file.name for file in gathered.files),
@@ -213,6 +244,14 @@ def collected(listing: Listing, gathered: Gathered, source: Path, fit: str) -> C
         fit=fit,
         fill=gathered.fill,
     )
+
+
+def _labels(listing: Listing, files: Sequence[LabelledFile]) -> tuple[tuple[str, ...], Labels]:
+    if listing.classes is not None:
+        return listing.classes, label_table([file.labels or () for file in files], listing.classes)
+    classes = class_order(file.label for file in listing.files)
+    position = {label: index for index, label in enumerate(classes)}
+    return classes, np.array([position[file.label] for file in files], np.int64)
 
 
 def _name(source: Path) -> str:

@@ -11,6 +11,7 @@ from striate.core.errors import DataError
 from striate.core.seeds import derive
 from striate.data.dataset import Labels
 from striate.data.grouped_splitting import hold_out_groups
+from striate.data.multi_label_splitting import hold_out_label_sets
 
 DEFAULT_SHARE = 0.15
 DEFAULT_MOST = 5000
@@ -42,7 +43,8 @@ def hold_out(
     Every class keeps at least one image to learn from, and gives at least one where it has two.
 
     Args:
-        labels: class of each image, int64 of shape (N,).
+        labels: class of each image, int64 of shape (N,); or uint8 of shape (N, K), 1 for each class that an
+            image has: then sizes are only near, and a class may give none where the others do not allow it.
         share: share of the images to hold out, in (0, 0.5]; ``None``: 0.15, but at most 5,000.
         seed: what the choice follows from.
         groups: number of each image's group, of shape (N,); groups are held out whole, so that sizes are only
@@ -64,6 +66,8 @@ def hold_out(
         wanted = min(wanted, DEFAULT_MOST)
     if groups is not None:
         return hold_out_groups(labels, groups, wanted=max(1, wanted), seed=seed)
+    if labels.ndim == 2:
+        return hold_out_label_sets(labels, wanted=max(1, wanted), seed=seed)
     classes, counts = np.unique(labels, return_counts=True)
     if not (counts > 1).any():
         raise DataError(

@@ -19,6 +19,8 @@ from striate.data.listing import LabelledFile
 from striate.data.pictures import paint_padding
 from striate.data.working import BLOCK, in_threads
 
+BYTES: np.dtype[Any] = np.dtype(np.uint8)
+
 
 class StoredImages(ABC):
     """Images that are not in memory: as far as asking for some of them goes, an array of uint8.
@@ -27,21 +29,25 @@ class StoredImages(ABC):
     are copies, here from the disk. Nothing reads all of them but what makes an array of them.
 
     Args:
-        shape: channels, height and width of each image.
+        shape: channels, height and width of each image; of series and volumes their own axes.
         rows: which of the images of the store these are, in order.
+        dtype: of their values; numbers of series and volumes are float32.
     """
 
-    dtype = np.dtype(np.uint8)
-    ndim = 4
-
-    def __init__(self, shape: tuple[int, int, int], rows: Labels) -> None:
+    def __init__(self, shape: tuple[int, ...], rows: Labels, dtype: np.dtype[Any] = BYTES) -> None:
         self._rows = rows
         self.shape = (len(rows), *shape)
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many axes they have: their own and one for all of them."""
+        return len(self.shape)
 
     @property
     def nbytes(self) -> int:
         """What they would take in memory, bytes."""
-        return math.prod(self.shape)
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -81,7 +87,7 @@ class StoredImages(ABC):
         return self._with_rows(self._rows[rows])
 
     def _read_new(self, rows: Labels) -> Pixels:
-        images = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        images = np.empty((len(rows), *self.shape[1:]), self.dtype)
         self._read(rows, images)
         return images
 
@@ -103,7 +109,7 @@ class MappedImages(StoredImages):
         rows: which of the images in the file these are, in order.
     """
 
-    def __init__(self, content: mmap.mmap, shape: tuple[int, int, int], rows: Labels) -> None:
+    def __init__(self, content: mmap.mmap, shape: tuple[int, ...], rows: Labels) -> None:
         super().__init__(shape, rows)
         self._content = content
         count = len(content) // math.prod(shape)
@@ -161,7 +167,7 @@ class StreamedImages(StoredImages):
     def __init__(
         self,
         files: Sequence[LabelledFile],
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         *,
         fit: str,
         fill: tuple[int, ...],

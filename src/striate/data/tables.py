@@ -13,13 +13,13 @@ from striate.core.errors import DataError, unknown_name
 from striate.data.dataset import Rejected
 from striate.data.folders import PART_NAMES
 from striate.data.listing import LabelledFile, Listing, counted, open_binary, readable
+from striate.data.table_labels import read_labels
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 MOST_BYTES = 1 << 30
 
-_PATHS = ("path", "image", "file", "filename", "file_name", "filepath", "image_path")
-_LABELS = ("label", "class", "category", "target", "class_name")
-_PARTS = ("split", "part", "subset", "partition")
+PATH_COLUMNS = ("path", "image", "file", "filename", "file_name", "filepath", "image_path")
+PART_COLUMNS = ("split", "part", "subset", "partition")
 
 
 def scan_table(path: Path) -> Listing:
@@ -29,7 +29,8 @@ def scan_table(path: Path) -> Listing:
 
     Args:
         path: a file with a heading; one column is ``path`` (or image, file, filename), one ``label`` (or
-            class, category), and one may be ``split`` (or part), of train, val and test.
+            class, category), and one may be ``split`` (or part), of train, val and test. Images may have
+            several labels: see `striate.data.table_labels.read_labels`.
 
     Returns:
         The images in the order of the rows; those that are not there are among the rejected.
@@ -41,28 +42,27 @@ def scan_table(path: Path) -> Listing:
     if not rows:
         raise DataError(f"{path} is empty; a heading with path and label is wanted")
     heading = [name.strip().lower() for name in rows[0]]
-    path_column = _find(heading, _PATHS, "path", path)
-    label_column = _find(heading, _LABELS, "label", path)
-    part_column = next((heading.index(name) for name in _PARTS if name in heading), None)
+    path_column = _find(heading, PATH_COLUMNS, "path", path)
+    part_column = next((heading.index(name) for name in PART_COLUMNS if name in heading), None)
+    cells_of = [[*row, *[""] * (len(heading) - len(row))] for row in rows[1:] if any(map(str.strip, row))]
+    others = {path_column} if part_column is None else {path_column, part_column}
+    labels = read_labels(rows[0], cells_of, others=others, path=path)
     files: list[LabelledFile] = []
     rejected: list[Rejected] = []
-    for row in rows[1:]:
-        cells = [*row, *[""] * (len(heading) - len(row))]
-        if not any(cell.strip() for cell in cells):
-            continue
-        name, label = cells[path_column], cells[label_column].strip()
+    for cells, names in zip(cells_of, labels.sets, strict=True):
+        name = cells[path_column]
         part = "all" if part_column is None else PART_NAMES.get(cells[part_column].strip().lower(), "")
-        reason = _problem(path.parent, name, label, part)
+        reason = _problem(path.parent, name, labelled=bool(names) or labels.classes is not None, part=part)
         if reason:
             rejected.append(Rejected(readable(name), reason))
         else:
             place = path.parent / name
-            opener = partial(open_binary, place)
-            files.append(LabelledFile(readable(name), readable(label), part, opener, place))
+            opener, sets = partial(open_binary, place), None if labels.classes is None else names
+            files.append(LabelledFile(readable(name), ", ".join(names), part, opener, place, sets))
     if not files:
         first = f"; the first, {rejected[0].name!r}: {rejected[0].reason}" if rejected else ""
         raise DataError(f"none of the {counted(len(rejected), 'row')} of {path} names an image to use{first}")
-    return Listing(tuple(files), tuple(rejected))
+    return Listing(tuple(files), tuple(rejected), labels.notes, labels.classes)
 
 
 def read_column(path: Path | str, column: str) -> dict[str, str]:
@@ -81,7 +81,7 @@ def read_column(path: Path | str, column: str) -> dict[str, str]:
     path = Path(path)
     rows = _rows(path) or [[]]
     heading = [name.strip().lower() for name in rows[0]]
-    path_column = _find(heading, _PATHS, "path", path)
+    path_column = _find(heading, PATH_COLUMNS, "path", path)
     if column.strip().lower() not in heading:
         raise DataError(f"{path}: {unknown_name('column', column, heading)}")
     place = heading.index(column.strip().lower())
@@ -117,10 +117,10 @@ def _find(heading: Sequence[str], names: Sequence[str], wanted: str, path: Path)
     raise DataError(f"{path} has no column '{wanted}' (it has: {there}); {', '.join(names)} would do")
 
 
-def _problem(folder: Path, name: str, label: str, part: str) -> str:
+def _problem(folder: Path, name: str, *, labelled: bool, part: str) -> str:
     if not name.strip():
         return "the row names no file"
-    if not label:
+    if not labelled:
         return "the row has no label"
     if not part:
         return "the row's part is none of train, val and test"

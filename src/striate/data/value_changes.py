@@ -10,7 +10,7 @@ from torch import Tensor
 
 from striate.data.boxes import box_of
 from striate.data.changes import Change, neutral, on_rows
-from striate.nn import add_noise, erase, foveate, gamma, soften
+from striate.nn import add_noise, erase, foveate, gamma, jitter, soften
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,24 @@ class Blur(Change):
 
 @dataclass(frozen=True)
 class Noise(Change):
-    """Add normally distributed noise whose standard deviation is up to so much of white."""
+    """Add normally distributed noise whose standard deviation is up to so much of white.
+
+    In series, volumes and clips it is up to so much of the standard deviation of each channel of the item.
+    """
 
     strength: float = 0.05
     share: float = 0.5
     name: ClassVar[str] = "noise"
     columns: ClassVar[int] = 2
+    dims: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     def touch(self, images: Tensor, drawn: Tensor) -> Tensor:
         return add_noise(images, drawn[:, 0].abs() * self.strength, (drawn[:, 1] + 1) / 2)
+
+    def alter(self, values: Tensor, drawn: Tensor) -> Tensor:
+        deviations = values.flatten(2).std(dim=2, correction=0)
+        amounts = (drawn[:, :1].abs() * self.strength).to(values)
+        return jitter(values, amounts * deviations, (drawn[:, 1] + 1) / 2)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from striate.core.errors import DataError
+from striate.data.axes import NOUNS
 from striate.data.pictures import Size
 
 LARGEST_SIDE = 128
@@ -29,7 +31,8 @@ class Wanted:
 
     Args:
         size: side, or height and width, in pixels; ``None``: as they are where all are alike and at most
-            128, else a square of ``photo_side``, or of the median shorter side where that is less.
+            128, else a square of ``photo_side``, or of the median shorter side where that is less. Of series
+            the length, of volumes and clips height and width, or one number for each of their axes.
         channels: 1 or 3; ``None``: 3 where any image has colour.
         fit: ``pad``, ``crop`` or ``stretch``.
         fill: colour of the padding; ``None``: the mean colour of the training part.
@@ -45,7 +48,7 @@ class Wanted:
     (144, 112)
     """
 
-    size: int | Size | None = None
+    size: int | tuple[int, ...] | None = None
     channels: int | None = None
     fit: str = "pad"
     fill: tuple[int, ...] | None = None
@@ -80,3 +83,31 @@ class Wanted:
             The same with the margin.
         """
         return size[0] + self.margin, size[1] + self.margin
+
+    def numbers_of(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Give the size that series, volumes or clips become.
+
+        Args:
+            size: that they have, or would have where none is named: of every axis.
+
+        Returns:
+            The length of series; depth, height and width of volumes and clips, whose depth stays what it is
+            where one number is wanted.
+
+        Raises:
+            DataError: where a size with another number of axes is wanted.
+
+        >>> Wanted(size=64).numbers_of((1000,)), Wanted(size=64).numbers_of((16, 112, 112))
+        ((64,), (16, 64, 64))
+        """
+        if self.size is None:
+            return size
+        if isinstance(self.size, int):
+            return (self.size,) if len(size) == 1 else (size[0], self.size, self.size)
+        if len(self.size) != len(size):
+            there, wanted = ("x".join(map(str, each)) for each in (size, self.size))
+            raise DataError(
+                f"the data hold {NOUNS[len(size)]} of {there}, where {NOUNS[len(self.size)]} of {wanted} "
+                "are wanted"
+            )
+        return self.size

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from striate.data.axis_changes import shown
 from striate.data.changes import Change
 from striate.nn import cropping, moving, scaling, shearing, turning, viewing
 
@@ -29,16 +30,23 @@ class Turn(Change):
 
 @dataclass(frozen=True)
 class Shift(Change):
-    """Shift along both axes, by up to so much of the side."""
+    """Shift along both axes, by up to so much of the side; series along time, volumes within planes."""
 
     strength: float = 0.1
     name: ClassVar[str] = "shift"
     limit: ClassVar[float] = 0.5
     columns: ClassVar[int] = 2
+    dims: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     def matrices(self, drawn: Tensor, size: Sequence[int]) -> Tensor:
         sides = torch.tensor([size[1], size[0]], dtype=torch.float64)
         return moving(drawn * self.strength * sides)
+
+    def along(self, places: list[Tensor], drawn: Tensor) -> list[Tensor]:
+        def moved(each: Tensor, axis: int) -> Tensor:
+            return each - drawn[:, axis : axis + 1] * self.strength * each.shape[1]
+
+        return _in_space(places, moved)
 
 
 @dataclass(frozen=True)
@@ -47,10 +55,20 @@ class Scale(Change):
 
     strength: float = 0.2
     name: ClassVar[str] = "scale"
+    dims: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     def matrices(self, drawn: Tensor, size: Sequence[int]) -> Tensor:
         del size
         return scaling((1 + self.strength) ** drawn[:, 0])
+
+    def along(self, places: list[Tensor], drawn: Tensor) -> list[Tensor]:
+        factors = (1 + self.strength) ** drawn[:, :1]
+
+        def scaled(each: Tensor, _: int) -> Tensor:
+            middle = (each.shape[1] - 1) / 2
+            return middle + (each - middle) / factors
+
+        return _in_space(places, scaled)
 
 
 @dataclass(frozen=True)
@@ -82,16 +100,24 @@ class Perspective(Change):
 
 @dataclass(frozen=True)
 class Crop(Change):
-    """Show a window of the picture's own shape anywhere in it; up to so much of the area is cut away."""
+    """Show a window of the picture's own shape anywhere in it; up to so much of the area is cut away.
+
+    Of series up to so much of the length is cut away, of the planes of volumes and clips so much of the area.
+    """
 
     strength: float = 0.3
     name: ClassVar[str] = "crop"
     limit: ClassVar[float] = 0.95
     columns: ClassVar[int] = 3
+    dims: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     def matrices(self, drawn: Tensor, size: Sequence[int]) -> Tensor:
         sides = (1 - self.strength * drawn[:, :1].abs()).sqrt().expand(-1, 2)
         return cropping(_placed(sides, drawn[:, 1:3]), size)
+
+    def along(self, places: list[Tensor], drawn: Tensor) -> list[Tensor]:
+        sides = (1 - self.strength * drawn[:, 0].abs()) ** (1 / len(places[-2:]))
+        return _in_space(places, lambda each, axis: shown(each, sides, drawn[:, 1 + axis]))
 
 
 @dataclass(frozen=True)
@@ -112,6 +138,13 @@ class ResizedCrop(Change):
         shape = (4 / 3) ** drawn[:, 3]
         sides = torch.stack([(area * shape).sqrt(), (area / shape).sqrt()], dim=1).clamp(max=1)
         return cropping(_placed(sides, drawn[:, 1:3]), size)
+
+
+def _in_space(places: list[Tensor], change: Callable[[Tensor, int], Tensor]) -> list[Tensor]:
+    """Change places along the axes within planes, those of width first; the only one of series is such."""
+    within = places[-2:]
+    changed = [change(each, axis) for axis, each in enumerate(within[::-1])]
+    return [*places[: -len(within)], *changed[::-1]]
 
 
 def _placed(sides: Tensor, drawn: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 from striate.core.errors import TrainingError
 from striate.engine.optimizers import Muon
 from striate.engine.orthogonal_stacks import orthogonal_each
+from striate.engine.penalties import penalty_slope
 
 
 class Moved(NamedTuple):
@@ -88,7 +89,7 @@ class DeviceUpdates:
                     factor,
                     step,
                 )
-                rule(settings, moved)
+                rule(settings, _penalised(rule, settings, moved))
 
     def count(self, steps: int) -> None:
         """Tell the optimisers how many steps were taken, before they are saved.
@@ -139,6 +140,19 @@ def _momenta(optimizer: torch.optim.Optimizer, parameters: list[Tensor], name: s
         if isinstance(optimizer, torch.optim.AdamW):
             state.setdefault("step", torch.tensor(0.0))
     return [optimizer.state[parameter][name] for parameter in parameters]
+
+
+def _penalised(rule: Rule, settings: Mapping[str, Any], moved: Moved) -> Moved:
+    """Draw weights towards 0 as `striate.engine.penalties.penalise` does."""
+    penalties = settings.get("penalties", ())
+    if not penalties:
+        return moved
+    slopes = [penalty_slope(parameter, penalties) for parameter in moved.parameters]
+    if rule is _move_by_sgd:
+        return moved._replace(gradients=list(torch._foreach_add(moved.gradients, slopes)))
+    rate = settings["peak"] * moved.factor
+    torch._foreach_add_(moved.parameters, torch._foreach_mul(slopes, -rate))
+    return moved
 
 
 def _move_by_muon(settings: Mapping[str, Any], moved: Moved) -> None:

@@ -1,4 +1,8 @@
-"""Multinomial logistic regression on features, fitted by L-BFGS and regularised by cross-validation."""
+"""Logistic regression on features, fitted by L-BFGS and regularised by cross-validation.
+
+Multinomial where an image is of one class; where it may have several labels, one regression for each of them,
+all of one strength.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +48,18 @@ class LinearHead:
 
 
 def fit_logistic(
-    features: Tensor, labels: Tensor, *, classes: int, strength: float, biased: bool = True
+    features: Tensor,
+    labels: Tensor,
+    *,
+    classes: int,
+    strength: float,
+    biased: bool = True,
+    weights: Tensor | None = None,
 ) -> LinearHead:
     """Fit logistic regression: least mean cross entropy + strength/2 times the squared norm of the weights.
+
+    Where images may have several labels, cross entropy is the sum of the binary ones of all labels, so that
+    each label is fitted as if it were alone.
 
     Features are first centred and divided by the root of their mean variance, all by one number, so that a
     strength means the same for every backbone; the bias is not regularised. What is given back takes the
@@ -54,10 +67,11 @@ def fit_logistic(
 
     Args:
         features: N x D.
-        labels: N, each in [0, classes).
+        labels: N, each in [0, classes); or N x classes, 1 for each label that an image has, else 0.
         classes: how many there are.
         strength: over 0.
         biased: whether there is a bias; without one, features are not centred either.
+        weights: what each image counts in the mean, N, of mean 1; ``None``: all alike.
 
     Returns:
         The layer.
@@ -71,7 +85,7 @@ def fit_logistic(
     """
     _check(features, labels)
     scaled = _Scaled(features, centred=biased)
-    everything = torch.ones(1, len(labels), dtype=scaled.values.dtype)
+    everything = _counts(weights, labels, scaled.values.dtype)[None]
     problem = _Problem(scaled.values, labels, classes, everything, biased=biased)
     iterations = problem.descend(strength)
     weight, bias = problem.solution()
@@ -79,16 +93,22 @@ def fit_logistic(
 
 
 def fit_chosen(
-    features: Tensor, labels: Tensor, *, classes: int, seed: int = 0, biased: bool = True
+    features: Tensor,
+    labels: Tensor,
+    *,
+    classes: int,
+    seed: int = 0,
+    biased: bool = True,
+    weights: Tensor | None = None,
 ) -> LinearHead:
     """Fit logistic regression with the strength whose cross-validated cross entropy is least.
 
     Args:
         features: N x D.
-        labels: N, each in [0, classes).
+        labels: N, each in [0, classes); or N x classes, 1 for each label that an image has, else 0.
         classes: how many there are.
         seed: divides the images into folds.
-        biased: as for `fit_logistic`.
+        biased, weights: as for `fit_logistic`.
 
     Returns:
         The layer, fitted to all of them.
@@ -97,8 +117,8 @@ def fit_chosen(
         ShapeError: where there are no features, or another number of labels.
     """
     _check(features, labels)
-    strength = _chosen(features, labels, classes=classes, seed=seed, biased=biased)
-    return fit_logistic(features, labels, classes=classes, strength=strength, biased=biased)
+    strength = _chosen(features, labels, classes=classes, seed=seed, biased=biased, weights=weights)
+    return fit_logistic(features, labels, classes=classes, strength=strength, biased=biased, weights=weights)
 
 
 def held_out_logits(
@@ -108,7 +128,7 @@ def held_out_logits(
 
     Args:
         features: N x D.
-        labels: N, each in [0, classes).
+        labels: N, each in [0, classes); or N x classes, 1 for each label that an image has, else 0.
         classes: how many there are.
         strength: of the regularisation, over 0.
         seed: divides the images into folds.
@@ -122,7 +142,8 @@ def held_out_logits(
     _check(features, labels)
     scaled = _Scaled(features, centred=True)
     fold = stratified_folds(labels, folds=FOLDS, seed=seed)
-    weights = _training_weights(fold, FOLDS, scaled.values.dtype)
+    counts = _counts(None, labels, scaled.values.dtype)
+    weights = _training_weights(fold, FOLDS, counts)
     problem = _Problem(scaled.values, labels, classes, weights, biased=True)
     problem.descend(strength)
     logits = problem.logits()
@@ -133,7 +154,7 @@ def stratified_folds(labels: Tensor, *, folds: int, seed: int) -> Tensor:
     """Divide images into folds in which every class is as frequent as it can be made.
 
     Args:
-        labels: N, from 0 on.
+        labels: N, from 0 on; or N x classes, where images with the same labels are a class.
         folds: how many, at least 2.
         seed: decides which image comes into which.
 
@@ -143,6 +164,8 @@ def stratified_folds(labels: Tensor, *, folds: int, seed: int) -> Tensor:
     >>> stratified_folds(torch.tensor([0, 0, 1, 1]), folds=2, seed=0).sum()
     tensor(2)
     """
+    if labels.ndim == 2:
+        labels = torch.unique(labels, dim=0, return_inverse=True)[1]
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     by_class = order[torch.argsort(labels[order], stable=True)]
     found = torch.empty(len(labels), dtype=torch.long)
@@ -150,28 +173,35 @@ def stratified_folds(labels: Tensor, *, folds: int, seed: int) -> Tensor:
     return found
 
 
-def _chosen(features: Tensor, labels: Tensor, *, classes: int, seed: int, biased: bool) -> float:
+def _chosen(
+    features: Tensor, labels: Tensor, *, classes: int, seed: int, biased: bool, weights: Tensor | None
+) -> float:
     if len(labels) < FOLDS:
         return STRENGTHS[len(STRENGTHS) // 2]
     scaled = _Scaled(features, centred=biased)
     fold = stratified_folds(labels, folds=FOLDS, seed=seed)
     fitted = FOLDS if len(labels) <= MOST_IN_FOLDS else 1
-    weights = _training_weights(fold, fitted, scaled.values.dtype)
-    problem = _Problem(scaled.values, labels, classes, weights, biased=biased)
+    counts = _counts(weights, labels, scaled.values.dtype)
+    training = _training_weights(fold, fitted, counts)
+    problem = _Problem(scaled.values, labels, classes, training, biased=biased)
     held_out = torch.stack([fold == number for number in range(fitted)])
     losses: list[float] = []
     for strength in STRENGTHS:
         problem.descend(strength)
-        losses.append(problem.losses()[held_out].mean().item())
+        losses.append((problem.losses() * counts)[held_out].mean().item())
         if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
             break  # weaker ones only learn more by heart
     return STRENGTHS[losses.index(min(losses))]
 
 
-def _training_weights(fold: Tensor, fitted: int, kind: torch.dtype) -> Tensor:
+def _training_weights(fold: Tensor, fitted: int, counts: Tensor) -> Tensor:
     """Give, for each fold that is left out, the weight of every image in the mean over the others."""
-    kept = torch.stack([fold != number for number in range(fitted)]).to(kind)
+    kept = torch.stack([fold != number for number in range(fitted)]) * counts
     return kept / kept.sum(dim=1, keepdim=True) * len(fold)
+
+
+def _counts(weights: Tensor | None, labels: Tensor, kind: torch.dtype) -> Tensor:
+    return torch.ones(len(labels), dtype=kind) if weights is None else weights.to(kind)
 
 
 class _Scaled:
@@ -200,7 +230,8 @@ class _Problem:
     def __init__(
         self, features: Tensor, labels: Tensor, classes: int, weights: Tensor, *, biased: bool
     ) -> None:
-        self._features, self._labels, self._weights = features, labels, weights
+        self._features, self._weights = features, weights
+        self._labels = labels.to(features) if labels.ndim == 2 else labels
         self._fits, self._classes, self._biased = len(weights), classes, biased
         width = features.shape[1]
         self._parameters = features.new_zeros(self._fits * classes, width + 1).requires_grad_()
@@ -243,6 +274,9 @@ class _Problem:
 
     def _cross_entropies(self) -> Tensor:
         logits = self.logits()
+        if self._labels.ndim == 2:
+            table = self._labels.expand_as(logits)
+            return F.binary_cross_entropy_with_logits(logits, table, reduction="none").sum(dim=2)
         labels = self._labels.expand(self._fits, -1)
         flat = F.cross_entropy(logits.reshape(-1, self._classes), labels.reshape(-1), reduction="none")
         return flat.view(self._fits, -1)

@@ -113,7 +113,8 @@ def make_optimizers(
     """Make the optimisers of a network as a recipe says.
 
     Under ``muon``, filters (parameters of three or more dimensions with over one input) go to Muon and
-    the rest to SGD with Nesterov momentum. Biases and the parameters of norms are never decayed.
+    the rest to SGD with Nesterov momentum. Biases and the parameters of norms are neither decayed nor
+    penalised.
 
     Args:
         network: its parameters that need gradients are trained.
@@ -122,7 +123,8 @@ def make_optimizers(
             is trained already.
 
     Returns:
-        One or two optimisers; the group's ``peak`` holds the rate that schedules multiply.
+        One or two optimisers; a group's ``peak`` holds the rate that schedules multiply, its ``penalties``
+        what `striate.engine.penalties` does besides.
     """
     rate, other_rate, decay = recipe.learning_rate, recipe.other_rate, recipe.weight_decay
     if rate is None or other_rate is None or decay is None:
@@ -132,14 +134,15 @@ def make_optimizers(
     taken = {id(p) for p in filters}
     rest = [p for p in trained if id(p) not in taken]
     slow = other_rate if recipe.optimizer == "muon" else rate
+    sized: dict[str, Any] = {"weight_decay": decay, "penalties": recipe.penalties}
     groups = [
-        *_groups([p for p in rest if p.ndim > 1], rate_of, rate=slow, decay=decay),
-        *_groups([p for p in rest if p.ndim <= 1], rate_of, rate=slow, decay=0.0),
+        *_groups([p for p in rest if p.ndim > 1], rate_of, rate=slow, **sized),
+        *_groups([p for p in rest if p.ndim <= 1], rate_of, rate=slow, weight_decay=0.0, penalties=()),
     ]
     optimizers: list[torch.optim.Optimizer] = []
     if filters:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
-        optimizers.append(Muon(_groups(filters, rate_of, rate=rate, decay=decay), lr=rate, dtype=dtype))
+        optimizers.append(Muon(_groups(filters, rate_of, rate=rate, **sized), lr=rate, dtype=dtype))
     if groups and recipe.optimizer == "adamw":
         optimizers.append(torch.optim.AdamW(groups, lr=slow))
     elif groups:
@@ -151,13 +154,13 @@ def make_optimizers(
 
 
 def _groups(
-    parameters: list[nn.Parameter], rate_of: Callable[[Tensor], float], *, rate: float, decay: float
+    parameters: list[nn.Parameter], rate_of: Callable[[Tensor], float], *, rate: float, **settings: Any
 ) -> list[dict[str, Any]]:
     """Divide parameters into groups of one rate each, in their order."""
     by_scale: dict[float, list[nn.Parameter]] = {}
     for parameter in parameters:
         by_scale.setdefault(rate_of(parameter), []).append(parameter)
-    return [{"params": group, "lr": rate * scale, "weight_decay": decay} for scale, group in by_scale.items()]
+    return [{"params": group, "lr": rate * scale, **settings} for scale, group in by_scale.items()]
 
 
 def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:

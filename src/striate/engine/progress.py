@@ -117,7 +117,7 @@ class LiveBar(Reader):
         elif event.kind == "done":
             self.close()
         if event.kind == "epoch" and data.get("validation_accuracy") is not None:
-            self._validation = f"{data['validation_accuracy']:.1%}"
+            self._validation = _judged(data)
         line = describe(event)
         if line:
             self._print(line, "yellow" if event.kind == "warning" else "")
@@ -216,6 +216,7 @@ _EPOCH_FIGURES = (
     ("train_accuracy", "training accuracy {:.2%}"),
     ("validation_loss", "validation loss {:.4f}"),
     ("validation_accuracy", "validation accuracy {:.2%}"),
+    ("validation_mean_average_precision", "mean average precision {:.2%}"),
     ("robust_accuracy", "robust {:.2%}"),
     ("images_per_second", "{:,.0f} images/s"),
 )
@@ -224,6 +225,12 @@ _EPOCH_FIGURES = (
 def _epoch_line(row: Mapping[str, Any]) -> str:
     figures = [form.format(row[key]) for key, form in _EPOCH_FIGURES if row.get(key) is not None]
     return f"epoch {row['epoch']:g}: {', '.join(figures)}".replace("%", " %")
+
+
+def _judged(row: Mapping[str, Any]) -> str:
+    if row.get("validation_mean_average_precision") is not None:
+        return f"mean average precision {row['validation_mean_average_precision']:.1%}"
+    return f"accuracy {row['validation_accuracy']:.1%}"
 
 
 def _how_far(event: Event) -> str:
@@ -236,7 +243,7 @@ def _how_far(event: Event) -> str:
 def _step_figures(data: Mapping[str, Any], validation: str) -> list[str]:
     figures = [f"loss {data['loss']:.4f}"]
     if validation:
-        figures.append(f"accuracy {validation}")
+        figures.append(validation)
     if data.get("images_per_second") is not None:
         figures.append(f"{data['images_per_second']:,.0f} images/s")
     if data.get("seconds_left") is not None:

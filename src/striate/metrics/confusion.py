@@ -66,3 +66,23 @@ def per_class(confusion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     recall = right / counts.sum(dim=1).clamp(min=1)
     f1 = 2 * right / (counts.sum(dim=0) + counts.sum(dim=1)).clamp(min=1)
     return precision, recall, f1
+
+
+def macro_f1(confusion: Tensor) -> float:
+    """Give the mean of the classes' F1, in which a rare class counts as much as a frequent one.
+
+    Args:
+        confusion: counts (C, C), rows true, columns predicted.
+
+    Returns:
+        The mean over the classes that occur or were predicted, in [0, 1]; 0 where none is.
+
+    Raises:
+        ShapeError: where the matrix is not square.
+
+    >>> macro_f1(torch.tensor([[1, 1, 0], [0, 1, 0], [0, 0, 0]]))  # 2/3 and 2/3; the third is not there
+    0.6666666666666666
+    """
+    _, _, f1 = per_class(confusion)
+    there = (confusion.sum(dim=0) + confusion.sum(dim=1)).to(f1.device) > 0
+    return float(f1[there].mean()) if there.any() else 0.0

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from striate.core.errors import RunError, ShapeError
 from striate.core.intervals import wilson
 from striate.metrics.calibration import brier_score, expected_calibration_error, negative_log_likelihood
 from striate.metrics.classification import top_k_accuracy
-from striate.metrics.confusion import confusion_matrix, per_class
+from striate.metrics.confusion import confusion_matrix, macro_f1, per_class
 from striate.metrics.inputs import checked
 
 
@@ -53,6 +54,11 @@ class Evaluation:
     recall: tuple[float, ...]
     f1: tuple[float, ...]
     support: tuple[int, ...]
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean of the classes' F1, over those that occur or were predicted."""
+        return macro_f1(torch.tensor(self.confusion))
 
     def to_dict(self) -> dict[str, Any]:
         """Give all figures by name, ready for JSON.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from striate.core.errors import RecipeError, unknown_name
+from striate.core.errors import RecipeError, ShapeError, unknown_name
 from striate.models.alexnet import alexnet, alexnet_2012
 from striate.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from striate.models.compact import compact_large, compact_light, compact_medium, compact_small
@@ -23,6 +23,7 @@ from striate.models.sprint import sprint, sprint_dense
 from striate.models.stacked import stacked
 from striate.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from striate.models.wide_resnet import wide_resnet16_4, wide_resnet28_10, wide_resnet50_2
+from striate.nn.inputs import by
 
 CATALOGUE: dict[str, Callable[..., nn.Module]] = {
     "alexnet": alexnet,
@@ -70,6 +71,19 @@ CATALOGUE: dict[str, Callable[..., nn.Module]] = {
 }
 """Name on the command line and in recipes -> function that builds the network."""
 
+ONLY_IMAGES = frozenset(
+    {
+        "alexnet",
+        "alexnet-2012",
+        "efficientnet-lite0",
+        "efficientnet-lite1",
+        "efficientnet-lite2",
+        "sprint",
+        "sprint-dense",
+    }
+)
+"""Those that take images only; all others are built for series and volumes too."""
+
 
 def is_known(name: str) -> bool:
     """Say whether a network can be built by a name.
@@ -86,14 +100,14 @@ def is_known(name: str) -> bool:
     return name in CATALOGUE or is_of_hub(name)
 
 
-def build(name: str, *, classes: int, channels: int, size: tuple[int, int], **options: object) -> nn.Module:
+def build(name: str, *, classes: int, channels: int, size: tuple[int, ...], **options: object) -> nn.Module:
     """Build a network of the catalogue for images of a kind.
 
     Args:
         name: a key of `CATALOGUE`, or one of timm's behind ``timm:``.
         classes: number of outputs, at least 2.
         channels: channels of the images.
-        size: their height and width in pixels.
+        size: their height and width in pixels; or the length of series, or the three sides of volumes.
         options: what this network can be given besides, such as ``layers`` of ``stacked``.
 
     Returns:
@@ -106,6 +120,13 @@ def build(name: str, *, classes: int, channels: int, size: tuple[int, int], **op
     >>> build("compact-small", classes=3, channels=1, size=(8, 8)).head.out_features
     3
     """
+    if len(size) != 2 and (name in ONLY_IMAGES or is_of_hub(name)):
+        what = "series" if len(size) == 1 else "volumes"
+        raise ShapeError(
+            f"the model '{name}' takes images, and these are {what} of {by(size)}; compact-medium and "
+            "resnet18 take "
+            f"{what}"
+        )
     if is_of_hub(name):
         return hub_network(name, classes=classes, channels=channels)
     if name not in CATALOGUE:
@@ -115,5 +136,6 @@ def build(name: str, *, classes: int, channels: int, size: tuple[int, int], **op
     for option in options:
         if option not in parameters:
             raise RecipeError(f"the model '{name}' has no choice of {option}; leave it out")
-    sized = {"size": size} if "size" in parameters else {}
+    given: dict[str, object] = {"size": tuple(size), "dims": len(size)}
+    sized = {option: value for option, value in given.items() if option in parameters}
     return make(classes=classes, channels=channels, **sized, **options)

@@ -65,6 +65,11 @@ class CifarBlock(nn.Module):
             appended = AppendedChannels(outputs - inputs, dims=layers.dims)
             self.downsample = nn.Sequential(layers.subsampling(stride), appended)
 
+    @property
+    def branch_end(self) -> nn.Module:
+        """The last layer of the branch, before its output is added."""
+        return self.bn2
+
     def forward(self, images: Tensor) -> Tensor:
         """Apply the block to N x C x spatial features."""
         features = self.activation1(self.bn1(self.conv1(images)))

@@ -57,6 +57,11 @@ class InvertedBlock(nn.Module):
         self._bn2 = _norm(outputs)
         self.relu = nn.ReLU6(inplace=True)
 
+    @property
+    def branch_end(self) -> nn.Module | None:
+        """The last layer of the branch; ``None`` where there is no skip."""
+        return self._bn2 if self.skips else None
+
     def forward(self, images: Tensor) -> Tensor:
         """Apply the block to N x C x H x W features."""
         features = images
@@ -160,7 +165,8 @@ def efficientnet_lite0(*, classes: int = 1000, channels: int = 3) -> nn.Module:
 
     Source: Tan and Le, EfficientNet (2019), table 1 and section 3.3; the Lite form (2020) has no squeeze and
     excitation, rectifiers cut at 6, and a first and last part that are not scaled. What differs: no block
-    is skipped at random while training, and the head begins as torch's dense layers do.
+    is skipped at random, unless a recipe's stochastic depth says so, and the head begins as torch's dense
+    layers do.
 
     >>> with torch.device("meta"):
     ...     sum(parameter.numel() for parameter in efficientnet_lite0().parameters())

@@ -37,6 +37,11 @@ class PreActivationBlock(nn.Module):
         if self.changes_shape:
             self.downsample = layers.convolution(inputs, outputs, 1, stride=stride)
 
+    @property
+    def branch_end(self) -> nn.Module:
+        """The last layer of the branch, before its output is added."""
+        return self.conv2
+
     def forward(self, images: Tensor) -> Tensor:
         """Apply the block to N x C x spatial features."""
         activated = self.relu(self.bn1(images))
@@ -60,6 +65,11 @@ class FirstPreActivationBlock(nn.Module):
         self.bn2 = layers.norm(channels)
         self.conv2 = layers.convolution(channels, channels, 3, padding=1)
         self.relu = nn.ReLU(inplace=True)
+
+    @property
+    def branch_end(self) -> nn.Module:
+        """The last layer of the branch, before its output is added."""
+        return self.conv2
 
     def forward(self, images: Tensor) -> Tensor:
         """Apply the block to N x C x spatial features."""

@@ -33,6 +33,11 @@ class BasicBlock(nn.Module):
         self.downsample = _skip(inputs, outputs, stride=stride, layers=layers)
         self.sampling = layers.sampling_both(outputs, inputs, stride=stride)
 
+    @property
+    def branch_end(self) -> nn.Module:
+        """The last layer of the branch, before its output is added."""
+        return self.bn2
+
     def forward(self, images: Tensor) -> Tensor:
         """Apply the block to N x C x spatial features."""
         features = self.relu(self.bn1(self.conv1(images)))
@@ -82,6 +87,11 @@ class Bottleneck(nn.Module):
         self.downsample = _skip(inputs, outputs, stride=stride, layers=layers)
         self.sampling1 = layers.sampling_both(width, inputs, stride=first)
         self.sampling2 = layers.sampling_both(width, inputs, stride=second)
+
+    @property
+    def branch_end(self) -> nn.Module:
+        """The last layer of the branch, before its output is added."""
+        return self.bn3
 
     def forward(self, images: Tensor) -> Tensor:
         """Apply the block to N x C x spatial features."""

@@ -10,18 +10,17 @@ from torch import Tensor, nn
 
 from striate.core.errors import ShapeError
 from striate.geometry import Window
-from striate.models.compact import whiten
+from striate.models.compact import NORM_MOMENTUM, whiten
 from striate.models.fitting import Expected, Steps, expect_counts, expect_size, follow, least_size
 from striate.models.layer_words import Layer, read_layers
+from striate.nn.by_dims import BY_DIMS, Kinds
+from striate.nn.inputs import by
 
 DEFAULT_LAYERS = "conv32,max2,conv64,max2,conv128,mean"
 """What a network has whose layers nobody names."""
 
 WHITENED_MAPS = 48
 """The most feature maps that whitened patches give: the 24 directions of largest variance, in both signs."""
-
-NORM_MOMENTUM = 0.4
-"""The norms' running figures must follow a short training closely."""
 
 
 class GlobalMax(nn.Module):
@@ -41,7 +40,7 @@ class Stacked(nn.Module):
     Args:
         classes: number of outputs.
         channels: channels of the images.
-        size: their height and width in pixels.
+        size: of the images along each axis, as many numbers as there are axes (1, 2 or 3).
         layers: what lies on the image comes first.
 
     Raises:
@@ -57,25 +56,26 @@ class Stacked(nn.Module):
         left = follow(size, steps, network="these layers")
         on_maps = [layer for layer in layers if layer.is_on_maps]
         self._whitens = bool(on_maps) and on_maps[0].kind == "white"
+        kinds = BY_DIMS[len(size)]
         least = least_size(steps)
         if self._whitens:
             least = max(least, on_maps[0].kernel)
             _check_patches(size, least, on_maps[0])
-        self.features, maps = _features(on_maps, channels)
+        self.features, maps = _features(kinds, on_maps, channels)
         pools = [layer for layer in layers if layer.is_global]
         self.pooling: nn.Module = nn.Identity()
         values = maps * math.prod(left)
         if pools:
-            self.pooling = GlobalMax() if pools[0].kind == "max" else nn.AdaptiveAvgPool2d(1)
+            self.pooling = GlobalMax() if pools[0].kind == "max" else kinds.adaptive_average_pool(1)
             values = maps
         self.dense, values = _dense([layer for layer in layers if layer.is_behind_maps], values)
         self.head = nn.Linear(values, classes)
         self.expected = Expected(
-            layer="features", channels=channels, dims=2, least=least, size=None if pools else size
+            layer="features", channels=channels, dims=len(size), least=least, size=None if pools else size
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Give the logits, N x classes, of normalised images, N x C x H x W."""
+        """Give the logits, N x classes, of normalised images, N x C x spatial."""
         self.expected.check(images)
         values = torch.flatten(self.pooling(self.features(images)), 1)
         logits: Tensor = self.head(self.dense(values))
@@ -104,10 +104,12 @@ def stacked(
 
     The words, separated by commas:
 
-    - ``conv32``: 32 feature maps of 3x3 windows; ``conv32k5s2``: of 5x5 windows with a stride of 2. Images
-      are padded so that an odd window without stride keeps their size. A norm and a rectifier follow.
+    - ``conv32``: 32 feature maps of 3x3 windows; ``conv32k5s2``: of 5x5 windows with a stride of 2. (On
+    series
+      and volumes windows have one and three sides, which are alike.) Images are padded so that an odd window
+      without stride keeps their size. A norm and a rectifier follow.
     - ``whitek4s2``: 4x4 patches with a stride of 2, whitened: computed from the images before the training.
-      It can only be the first.
+      It can only be the first, and only of images.
     - ``max2``, ``mean2``: the largest value, or the mean, of each 2x2 window; ``max``, ``mean``: of the whole
       map, behind which the network takes images of any size.
     - ``dense128``: 128 hidden units and a rectifier.
@@ -116,7 +118,7 @@ def stacked(
     Args:
         classes: number of outputs.
         channels: channels of the images.
-        size: their height and width in pixels.
+        size: of the images along each axis, as many numbers as there are axes (1, 2 or 3).
         layers: the text.
 
     Returns:
@@ -129,7 +131,7 @@ def stacked(
     >>> stacked(channels=1, size=(8, 8), layers="conv8,max2,dense16,drop0.1").head.in_features
     16
     """
-    sides = expect_size(size, dims=(2,))
+    sides = expect_size(size)
     return Stacked(classes=classes, channels=channels, size=sides, layers=read_layers(layers))
 
 
@@ -145,6 +147,12 @@ def _steps(layers: Sequence[Layer]) -> Steps:
 
 
 def _check_patches(size: Sequence[int], least: int, layer: Layer) -> None:
+    if len(size) != 2:
+        raise ShapeError(
+            f"{layer.word} whitens the patches of images, and these are "
+            f"{'series' if len(size) == 1 else 'volumes'} of "
+            f"{by(size)}; a convolution such as conv32k5 can come first"
+        )
     if min(size) < layer.kernel:
         raise ShapeError(
             f"images of {size[0]}x{size[1]} pixels are too small for {layer.word}, whose patches have "
@@ -152,35 +160,35 @@ def _check_patches(size: Sequence[int], least: int, layer: Layer) -> None:
         )
 
 
-def _features(layers: Sequence[Layer], channels: int) -> tuple[nn.Sequential, int]:
+def _features(kinds: Kinds, layers: Sequence[Layer], channels: int) -> tuple[nn.Sequential, int]:
     """Make the layers that lie on the image, and count the maps that they give."""
     modules: list[nn.Module] = []
     waiting: list[nn.Module] = []
     for layer in layers:
         if layer.kind == "max":
-            modules += [nn.MaxPool2d(layer.kernel), *waiting]
+            modules += [kinds.max_pool(layer.kernel), *waiting]
             waiting = []
             continue
         modules += waiting
         waiting = []
         if layer.kind == "mean":
-            modules.append(nn.AvgPool2d(layer.kernel))
+            modules.append(kinds.average_pool(layer.kernel))
         elif layer.kind == "drop":
             modules.append(nn.Dropout(layer.amount))
         else:
             maps = round(layer.amount)
             if layer.kind == "white":
                 maps = min(2 * channels * layer.kernel**2, WHITENED_MAPS)
-            modules.append(_convolution(layer, channels, maps))
+            modules.append(_convolution(kinds, layer, channels, maps))
             if layer.kind == "conv":
-                waiting.append(nn.BatchNorm2d(maps, momentum=NORM_MOMENTUM))
+                waiting.append(kinds.norm(maps, momentum=NORM_MOMENTUM))
             waiting.append(nn.ReLU(inplace=True))
             channels = maps
     return nn.Sequential(*modules, *waiting), channels
 
 
-def _convolution(layer: Layer, inputs: int, outputs: int) -> nn.Conv2d:
-    convolution = nn.Conv2d(
+def _convolution(kinds: Kinds, layer: Layer, inputs: int, outputs: int) -> nn.Module:
+    convolution = kinds.convolution(
         inputs,
         outputs,
         layer.kernel,
@@ -188,6 +196,7 @@ def _convolution(layer: Layer, inputs: int, outputs: int) -> nn.Conv2d:
         padding=layer.padding,
         bias=layer.kind == "white",
     )
+    assert isinstance(convolution.weight, Tensor)
     if layer.kind == "conv" and not convolution.weight.is_meta:
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear")
     return convolution

@@ -18,6 +18,12 @@ WIDTHS = (64, 128, 256, 512, 512)
 HIDDEN = 4096
 """Units of the two hidden dense layers."""
 
+AVERAGED = 7
+"""Windows along each axis that are averaged before the head."""
+
+AVERAGED_OF_VOLUMES = 3
+"""The same of volumes: 343 windows would make a dense layer of 719 million weights."""
+
 
 class Vgg(nn.Module):
     """Five stages of 3x3 convolutions and a pooling, an average of 7x7 windows, and three dense layers.
@@ -26,7 +32,7 @@ class Vgg(nn.Module):
         depths: convolutions in each stage.
         classes: number of outputs.
         channels: channels of the images.
-        size: their height and width in pixels, each at least 32.
+        size: of the images along each axis, each at least 32.
         norm: whether batch normalisation follows each convolution.
         layers: what it is built from.
 
@@ -43,14 +49,15 @@ class Vgg(nn.Module):
         *,
         classes: int,
         channels: int,
-        size: tuple[int, int],
+        size: tuple[int, ...],
         norm: bool,
         layers: Layers,
     ) -> None:
         super().__init__()
         expect_counts(classes=classes, channels=channels)
-        follow(expect_size(size, dims=(2,)), STEPS, network="VGG")
-        self.expected = Expected(layer="features.0", channels=channels, dims=2, least=least_size(STEPS))
+        dims = len(expect_size(size))
+        follow(size, STEPS, network="VGG")
+        self.expected = Expected(layer="features.0", channels=channels, dims=dims, least=least_size(STEPS))
         self.features = nn.Sequential()
         inputs = channels
         for depth, width in zip(depths, WIDTHS, strict=True):
@@ -62,9 +69,10 @@ class Vgg(nn.Module):
                 inputs = width
             self.features.append(layers.max_pool(width, 2, stride=2))
         # Of 224x224 pixels 7x7 are left and stay as they are.
-        self.avgpool = nn.AdaptiveAvgPool2d(7)
+        windows = AVERAGED_OF_VOLUMES if dims == 3 else AVERAGED
+        self.avgpool = layers.average_to(windows)
         self.classifier = nn.Sequential(
-            nn.Linear(512 * 7 * 7, HIDDEN),
+            nn.Linear(512 * windows**dims, HIDDEN),
             nn.ReLU(inplace=True),
             nn.Dropout(),
             nn.Linear(HIDDEN, HIDDEN),
@@ -79,7 +87,7 @@ class Vgg(nn.Module):
                 nn.init.zeros_(dense.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Give the logits, N x classes, of normalised images, N x C x H x W."""
+        """Give the logits, N x classes, of normalised images, N x C x spatial."""
         self.expected.check(images)
         features = self.avgpool(self.features(images))
         logits: Tensor = self.classifier(torch.flatten(features, 1))
@@ -90,7 +98,7 @@ def vgg11(
     *,
     classes: int = 1000,
     channels: int = 3,
-    size: tuple[int, int] = (224, 224),
+    size: tuple[int, ...] = (224, 224),
     downsample: str = "stride",
     padding_mode: str = "zeros",
 ) -> nn.Module:
@@ -99,8 +107,8 @@ def vgg11(
     Args:
         classes: number of outputs.
         channels: channels of the images.
-        size: their height and width in pixels, each at least 32; images of other such sizes can be
-            given afterwards too.
+        size: of the images along each axis, as many numbers as there are axes (1, 2 or 3), each at least 32;
+            images of other such sizes can be given afterwards too.
         downsample: ``stride``, ``blur`` or ``polyphase``, as `striate.models.layers` says.
         padding_mode: ``zeros`` or ``circular``. A dense head sees where things are, so no form of this
             network is invariant to shifts.
@@ -123,7 +131,7 @@ def vgg11(
     ...     sum(parameter.numel() for parameter in vgg11().parameters())
     132863336
     """
-    layers = Layers(downsample=downsample, padding_mode=padding_mode)
+    layers = Layers(dims=len(expect_size(size)), downsample=downsample, padding_mode=padding_mode)
     return Vgg((1, 1, 2, 2, 2), classes=classes, channels=channels, size=size, norm=False, layers=layers)
 
 
@@ -131,7 +139,7 @@ def vgg11_bn(
     *,
     classes: int = 1000,
     channels: int = 3,
-    size: tuple[int, int] = (224, 224),
+    size: tuple[int, ...] = (224, 224),
     downsample: str = "stride",
     padding_mode: str = "zeros",
 ) -> nn.Module:
@@ -145,7 +153,7 @@ def vgg11_bn(
 
     Source: Simonyan and Zisserman (2015), table 1, column A, with the norm that torchvision adds.
     """
-    layers = Layers(downsample=downsample, padding_mode=padding_mode)
+    layers = Layers(dims=len(expect_size(size)), downsample=downsample, padding_mode=padding_mode)
     return Vgg((1, 1, 2, 2, 2), classes=classes, channels=channels, size=size, norm=True, layers=layers)
 
 
@@ -153,7 +161,7 @@ def vgg13(
     *,
     classes: int = 1000,
     channels: int = 3,
-    size: tuple[int, int] = (224, 224),
+    size: tuple[int, ...] = (224, 224),
     downsample: str = "stride",
     padding_mode: str = "zeros",
 ) -> nn.Module:
@@ -167,7 +175,7 @@ def vgg13(
 
     Source: Simonyan and Zisserman (2015), table 1, column B.
     """
-    layers = Layers(downsample=downsample, padding_mode=padding_mode)
+    layers = Layers(dims=len(expect_size(size)), downsample=downsample, padding_mode=padding_mode)
     return Vgg((2, 2, 2, 2, 2), classes=classes, channels=channels, size=size, norm=False, layers=layers)
 
 
@@ -175,7 +183,7 @@ def vgg13_bn(
     *,
     classes: int = 1000,
     channels: int = 3,
-    size: tuple[int, int] = (224, 224),
+    size: tuple[int, ...] = (224, 224),
     downsample: str = "stride",
     padding_mode: str = "zeros",
 ) -> nn.Module:
@@ -189,7 +197,7 @@ def vgg13_bn(
 
     Source: Simonyan and Zisserman (2015), table 1, column B, with the norm that torchvision adds.
     """
-    layers = Layers(downsample=downsample, padding_mode=padding_mode)
+    layers = Layers(dims=len(expect_size(size)), downsample=downsample, padding_mode=padding_mode)
     return Vgg((2, 2, 2, 2, 2), classes=classes, channels=channels, size=size, norm=True, layers=layers)
 
 
@@ -197,7 +205,7 @@ def vgg16(
     *,
     classes: int = 1000,
     channels: int = 3,
-    size: tuple[int, int] = (224, 224),
+    size: tuple[int, ...] = (224, 224),
     downsample: str = "stride",
     padding_mode: str = "zeros",
 ) -> nn.Module:
@@ -211,7 +219,7 @@ def vgg16(
 
     Source: Simonyan and Zisserman (2015), table 1, column D.
     """
-    layers = Layers(downsample=downsample, padding_mode=padding_mode)
+    layers = Layers(dims=len(expect_size(size)), downsample=downsample, padding_mode=padding_mode)
     return Vgg((2, 2, 3, 3, 3), classes=classes, channels=channels, size=size, norm=False, layers=layers)
 
 
@@ -219,7 +227,7 @@ def vgg16_bn(
     *,
     classes: int = 1000,
     channels: int = 3,
-    size: tuple[int, int] = (224, 224),
+    size: tuple[int, ...] = (224, 224),
     downsample: str = "stride",
     padding_mode: str = "zeros",
 ) -> nn.Module:
@@ -233,7 +241,7 @@ def vgg16_bn(
 
     Source: Simonyan and Zisserman (2015), table 1, column D, with the norm that torchvision adds.
     """
-    layers = Layers(downsample=downsample, padding_mode=padding_mode)
+    layers = Layers(dims=len(expect_size(size)), downsample=downsample, padding_mode=padding_mode)
     return Vgg((2, 2, 3, 3, 3), classes=classes, channels=channels, size=size, norm=True, layers=layers)
 
 
@@ -241,7 +249,7 @@ def vgg19(
     *,
     classes: int = 1000,
     channels: int = 3,
-    size: tuple[int, int] = (224, 224),
+    size: tuple[int, ...] = (224, 224),
     downsample: str = "stride",
     padding_mode: str = "zeros",
 ) -> nn.Module:
@@ -255,7 +263,7 @@ def vgg19(
 
     Source: Simonyan and Zisserman (2015), table 1, column E.
     """
-    layers = Layers(downsample=downsample, padding_mode=padding_mode)
+    layers = Layers(dims=len(expect_size(size)), downsample=downsample, padding_mode=padding_mode)
     return Vgg((2, 2, 4, 4, 4), classes=classes, channels=channels, size=size, norm=False, layers=layers)
 
 
@@ -263,7 +271,7 @@ def vgg19_bn(
     *,
     classes: int = 1000,
     channels: int = 3,
-    size: tuple[int, int] = (224, 224),
+    size: tuple[int, ...] = (224, 224),
     downsample: str = "stride",
     padding_mode: str = "zeros",
 ) -> nn.Module:
@@ -277,5 +285,5 @@ def vgg19_bn(
 
     Source: Simonyan and Zisserman (2015), table 1, column E, with the norm that torchvision adds.
     """
-    layers = Layers(downsample=downsample, padding_mode=padding_mode)
+    layers = Layers(dims=len(expect_size(size)), downsample=downsample, padding_mode=padding_mode)
     return Vgg((2, 2, 4, 4, 4), classes=classes, channels=channels, size=size, norm=True, layers=layers)

@@ -1,7 +1,8 @@
 """Layers, blocks and tensor functions that torch lacks or does differently, in 1, 2 and 3 dimensions."""
 
 from striate.nn.antialiasing import BlurPool, PolyphaseSampling
-from striate.nn.blemishes import add_noise, erase, paste
+from striate.nn.axis_resampling import resample_axis
+from striate.nn.blemishes import add_noise, erase, jitter, paste
 from striate.nn.colours import recolour
 from striate.nn.convolution import Conv
 from striate.nn.corruptions import CORRUPTIONS, corrupt
@@ -25,7 +26,7 @@ from striate.nn.order_pooling import MedianPool
 from striate.nn.pictures import filter_picture, make_visible
 from striate.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, L2Pool, MaxPool, MinPool
 from striate.nn.resampling import project, sample, shift_between, tilt, turn, zoom
-from striate.nn.residual import PreActivationBlock, Residual, ResidualBlock
+from striate.nn.residual import AroundBranch, PreActivationBlock, Residual, ResidualBlock
 from striate.nn.severities import SEVERITIES
 from striate.nn.sliding import dense_as_conv
 from striate.nn.softening import sharpen, soften
@@ -38,6 +39,7 @@ __all__ = [
     "FILTERS",
     "FILTER_BORDERS",
     "SEVERITIES",
+    "AroundBranch",
     "AveragePool",
     "BlurPool",
     "Conv",
@@ -71,6 +73,7 @@ __all__ = [
     "gamma",
     "gather_warped",
     "glimpse",
+    "jitter",
     "jpeg",
     "make_visible",
     "mirror",
@@ -82,6 +85,7 @@ __all__ = [
     "project",
     "recolour",
     "resample",
+    "resample_axis",
     "sample",
     "scaling",
     "sharpen",

@@ -39,6 +39,28 @@ def add_noise(images: Tensor, deviations: Tensor, places: Tensor) -> Tensor:
     return images
 
 
+def jitter(values: Tensor, deviations: Tensor, places: Tensor) -> Tensor:
+    """Add normally distributed noise to series, volumes or clips, each channel of its own strength.
+
+    The noise is taken as `add_noise` takes it.
+
+    Args:
+        values: N x C x spatial, floating-point; changed in place.
+        deviations: N x C standard deviations.
+        places: N, in [0, 1), on the CPU: where in the table.
+
+    Returns:
+        The same tensor.
+    """
+    count = values[0].numel() if len(values) else 0
+    table = _table(max(TABLE, 2 * count), values.device)
+    starts = (places.double() * (len(table) - count)).long().tolist()
+    for item, strengths, start in zip(values, deviations.to(values), starts, strict=True):
+        noise = table[start : start + count].view(item.shape).to(item.dtype)
+        item.addcmul_(noise, strengths.view(-1, *(1 for _ in item.shape[1:])))
+    return values
+
+
 def erase(images: Tensor, boxes: Sequence[Box | None], colours: Tensor) -> Tensor:
     """Fill a rectangle of each picture with one colour.
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 from torch import Tensor, nn
 
 from striate.core.errors import LayerError, ShapeError
 from striate.nn.borders import check_padding_mode
 from striate.nn.by_dims import BY_DIMS
 from striate.nn.inputs import by, check_dims, check_features
+
+
+@runtime_checkable
+class AroundBranch(Protocol):
+    """A block that adds what a branch makes of its input to what a skip passes on."""
+
+    @property
+    def branch_end(self) -> nn.Module | None:
+        """The last layer of the branch, whose output is added; ``None`` where there is no skip."""
 
 
 class Residual(nn.Module):
@@ -39,6 +50,11 @@ class Residual(nn.Module):
                     f"the {name} begins with {first}, which would change the input that both paths need; "
                     "inplace=False does not"
                 )
+
+    @property
+    def branch_end(self) -> nn.Module:
+        """The last layer of the branch: the body."""
+        return self.body
 
     def forward(self, features: Tensor) -> Tensor:
         """Give body(x) + skip(x); a ShapeError says so where their shapes differ."""
@@ -94,6 +110,11 @@ class ResidualBlock(nn.Module):
                 layers.convolution(inputs, outputs, 1, stride), layers.norm(outputs)
             )
 
+    @property
+    def branch_end(self) -> nn.Module:
+        """The last layer of the branch."""
+        return self.bn2
+
     def forward(self, features: Tensor) -> Tensor:
         """Give N x outputs x spatial, each size divided by the stride and rounded up."""
         check_features(features, layer="ResidualBlock", dims=self.dims, channels=self.inputs)
@@ -140,6 +161,11 @@ class PreActivationBlock(nn.Module):
         self.downsample: nn.Module | None = None
         if stride != 1 or inputs != outputs:
             self.downsample = layers.convolution(inputs, outputs, 1, stride)
+
+    @property
+    def branch_end(self) -> nn.Module:
+        """The last layer of the branch."""
+        return self.conv2
 
     def forward(self, features: Tensor) -> Tensor:
         """Give N x outputs x spatial, each size divided by the stride and rounded up."""

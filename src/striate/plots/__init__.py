@@ -11,12 +11,15 @@ from striate.plots.feature_maps import contact_sheet, feature_map_sheet, filter_
 from striate.plots.filter_sheet import FilterTile, filter_sheet
 from striate.plots.gradient_flow import gradient_flow
 from striate.plots.invariance import invariance_curves, layer_shift_chart, worst_sheet
+from striate.plots.label_bars import label_bars
+from striate.plots.label_sheet import label_sheet
 from striate.plots.learning_curve import learning_curve
 from striate.plots.network import network_diagram, network_svg
 from striate.plots.patches import patch_sheet
 from striate.plots.representation import probe_curve, representation_map, similarity_map
 from striate.plots.robust_curve import robust_curve
 from striate.plots.search import search_coordinates, search_importance
+from striate.plots.series_attribution import SeriesTile, series_attribution_picture
 from striate.plots.sharing_study import sharing_accuracy
 from striate.plots.sheet import prediction_sheet
 from striate.plots.sticker import sticker_page
@@ -28,6 +31,7 @@ __all__ = [
     "AugmentedRow",
     "FilterTile",
     "MapTile",
+    "SeriesTile",
     "UnitRow",
     "UnitTile",
     "adversarial_picture",
@@ -44,6 +48,8 @@ __all__ = [
     "filter_weights",
     "gradient_flow",
     "invariance_curves",
+    "label_bars",
+    "label_sheet",
     "layer_shift_chart",
     "learning_curve",
     "network_diagram",
@@ -55,6 +61,7 @@ __all__ = [
     "robust_curve",
     "search_coordinates",
     "search_importance",
+    "series_attribution_picture",
     "sharing_accuracy",
     "similarity_map",
     "sticker_page",

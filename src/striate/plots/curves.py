@@ -18,7 +18,13 @@ from striate.plots.paper import BLUE, FAINT, INK, VERMILION, new_figure, plain_a
 Figures: TypeAlias = NDArray[np.float64]
 
 _NAMES = ("training, while learning", "validation, after the epoch")
-_ATTACKED = "validation, under attack"
+_JUDGES = {
+    "robust_accuracy": ("validation, under attack", "accuracy under attack"),
+    "validation_macro_f1": ("validation, macro F1", "macro F1"),
+    "validation_mean_average_precision": ("validation, mean average precision", "mean average precision"),
+}
+"""Shares that the best epoch is chosen by where a row has them, as the legend and the title call them."""
+
 _LINES = ((BLUE, "-", "o"), (VERMILION, "--", "s"), (INK, ":", "^"))
 
 
@@ -31,7 +37,8 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: os.PathLike[str] | 
     Args:
         rows: the rows of ``results.csv``: ``epoch``, ``seconds``, ``learning_rate``, ``train_loss``,
             ``train_accuracy``, ``validation_loss``, ``validation_accuracy``, ``images_per_second``;
-            of a robust training ``robust_accuracy`` besides, which the best epoch is then chosen by.
+            where the best epoch was chosen by another share, ``robust_accuracy`` or
+            ``validation_macro_f1`` besides.
         path: the PNG file to be made or replaced.
 
     Raises:
@@ -51,14 +58,16 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: os.PathLike[str] | 
     loss, accuracy, rate, speed = (figure.add_subplot(grid[place]) for place in np.ndindex(2, 2))
     _draw(loss, epochs, [_column(rows, "train_loss"), _column(rows, "validation_loss")], "loss (nats)")
     loss.legend(_NAMES, frameon=False, fontsize=9, labelcolor=INK)
-    robust = 100 * _column(rows, "robust_accuracy")
-    attacked = not np.isnan(robust).all()
-    judged = robust if attacked else validation
-    found = [100 * _column(rows, "train_accuracy"), validation, *([robust] if attacked else [])]
-    _draw(accuracy, epochs, found, "accuracy (%)")
+    judge = next((name for name in _JUDGES if not np.isnan(_column(rows, name)).all()), None)
+    judged = validation if judge is None else 100 * _column(rows, judge)
+    found = [100 * _column(rows, "train_accuracy"), validation, *([] if judge is None else [judged])]
+    several = judge == "validation_mean_average_precision"
+    named = "images with all labels right (%)" if several else "accuracy (%)"
+    _draw(accuracy, epochs, found, named)
     _mark_best(accuracy, epochs, judged)
-    if attacked:
-        accuracy.legend(accuracy.lines[2:3], [_ATTACKED], frameon=False, fontsize=9, labelcolor=INK)
+    legend, what = _JUDGES.get(judge or "", ("", "accuracy"))
+    if judge is not None:
+        accuracy.legend(accuracy.lines[2:3], [legend], frameon=False, fontsize=9, labelcolor=INK)
     _draw(rate, epochs, [_column(rows, "learning_rate")], "learning rate")
     _draw(speed, epochs, [_column(rows, "images_per_second")], "images/s")
     speed.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -66,7 +75,6 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: os.PathLike[str] | 
         _begin_at_zero(axes)
     for axes in (rate, speed):
         axes.set_xlabel("epoch", fontsize=10, color=INK)
-    what = "accuracy under attack" if attacked else "accuracy"
     figure.suptitle(_title(epochs, judged, _column(rows, "seconds"), what), fontsize=12, color=INK)
     save(figure, path)
 

@@ -14,16 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from striate.core.errors import ShapeError
 from striate.plots.lettering import percent, written
+from striate.plots.numbers import APART, TILE, draw_numbers, tile_size
 from striate.plots.paper import BLUE, DOTS_PER_INCH, INK, RULE, VERMILION, save, whole_axes
 
 _MOST_IMAGES = 60
-_TILE = 1.35  # inches of a picture's longer side
 _NARROWEST = 1.6  # inches that a caption takes
 _LETTERS = 0.48  # inches for the two lines under a picture
 
 
 def prediction_sheet(
-    images: NDArray[np.uint8],
+    images: NDArray[Any],
     labels: ArrayLike,
     predicted: ArrayLike,
     confidences: ArrayLike,
@@ -34,10 +34,12 @@ def prediction_sheet(
     """Draw images in a grid, each with its prediction, and mark the wrong ones by colour and a cross.
 
     Images of one channel are grey, of three are colour; of other numbers of channels the mean is
-    drawn in grey. Beyond 60 images the first 60 are drawn, and the sheet says so.
+    drawn in grey. Series are lines, and of volumes and clips some slices are drawn. Beyond 60 images the
+    first 60 are drawn, and the sheet says so.
 
     Args:
-        images: uint8 (N, C, H, W).
+        images: uint8 (N, C, H, W); of series (N, C, L) and of volumes and clips (N, C, D, H, W), of any
+            numbers.
         labels: (N) true classes.
         predicted: (N) predicted classes.
         confidences: (N) probabilities of the predicted classes, in [0, 1].
@@ -57,14 +59,14 @@ def prediction_sheet(
     true, guessed, sure = np.asarray(labels), np.asarray(predicted), np.asarray(confidences)
     _check(images, (true, guessed, sure), len(classes))
     count = min(len(images), _MOST_IMAGES)
-    columns = _columns(count)
-    height, width = (side * _TILE / max(images.shape[2:]) for side in images.shape[2:])
-    across, down = max(width, _NARROWEST), height + _LETTERS
+    columns = columns_for(count)
+    height, width = tile_size(images.shape[1:])
+    across, down = max(width + APART, _NARROWEST), height + _LETTERS
     rows = math.ceil(count / columns)
     figure, axes = whole_axes(columns * across, rows * down)
     for index in range(count):
         corner = ((index % columns + 0.5) * across - width / 2, index // columns * down)
-        _draw_image(axes, images[index], corner, (width, height))
+        draw_image(axes, images[index], corner, (width, height))
         caption = f"{written(classes[guessed[index]], 12)} \N{MIDDLE DOT} {percent(float(sure[index]))}"
         truth = None if guessed[index] == true[index] else written(classes[true[index]], 14)
         _caption(axes, caption, truth, corner, (width, height))
@@ -77,15 +79,30 @@ def prediction_sheet(
     save(figure, path)
 
 
-def _columns(count: int) -> int:
-    # Somewhat wider than high, with as few places left over as can be.
+def columns_for(count: int) -> int:
+    """Choose how many pictures stand side by side: somewhat more than below each other, few places left over.
+
+    Args:
+        count: how many there are, at least 1.
+
+    Returns:
+        The columns.
+
+    >>> columns_for(40)
+    8
+    """
     around = range(math.ceil(math.sqrt(1.2 * count)), math.ceil(math.sqrt(2.2 * count)) + 1)
     return min(around, key=lambda columns: -count % columns) if count > 3 else count
 
 
-def _check(images: NDArray[np.uint8], columns: tuple[NDArray[Any], ...], classes: int) -> None:
-    if images.ndim != 4 or images.dtype != np.uint8 or 0 in images.shape:
-        raise ShapeError(f"images are {images.dtype} {images.shape}, where uint8 (N, C, H, W) is wanted")
+def _check(images: NDArray[Any], columns: tuple[NDArray[Any], ...], classes: int) -> None:
+    of_images = images.ndim == 4 and images.dtype == np.uint8
+    if not (of_images or images.ndim in (3, 5)) or 0 in images.shape:
+        raise ShapeError(
+            f"images are {images.dtype} {images.shape}, where uint8 (N, C, H, W) is wanted, or N x C x "
+            "spatial of series "
+            "or volumes"
+        )
     lengths = [len(images), *(column.size for column in columns)]
     if len(set(lengths)) > 1:
         raise ShapeError("images, labels, predictions and confidences are {}, {}, {} and {}".format(*lengths))
@@ -96,12 +113,24 @@ def _check(images: NDArray[np.uint8], columns: tuple[NDArray[Any], ...], classes
             )
 
 
-def _draw_image(
-    axes: Axes, image: NDArray[np.uint8], corner: tuple[float, float], size: tuple[float, float]
+def draw_image(
+    axes: Axes, image: NDArray[Any], corner: tuple[float, float], size: tuple[float, float]
 ) -> None:
+    """Draw an image somewhere on axes in inches.
+
+    Args:
+        axes: that cover their figure.
+        image: uint8 (C, H, W), grey for one channel, in colour for three, the mean in grey for others; or a
+            series (C, L) or volume (C, D, H, W) of any numbers.
+        corner: its left and its top.
+        size: its width and height.
+    """
+    if image.ndim != 3:
+        draw_numbers(axes, image, corner, size)
+        return
     (left, top), (width, height) = corner, size
     picture = np.moveaxis(image, 0, 2) if len(image) == 3 else image.mean(axis=0)
-    small = max(image.shape[1:]) <= _TILE * DOTS_PER_INCH
+    small = max(image.shape[1:]) <= TILE * DOTS_PER_INCH
     axes.imshow(
         picture,
         cmap="gray",

@@ -8,6 +8,7 @@ from striate.attack.balls import L2, Linf, parse_ball
 from striate.core.errors import RecipeError, unknown_name
 from striate.core.recipe import Recipe
 from striate.data.augment_language import parse_policy
+from striate.data.axes import NOUNS
 from striate.data.trivial import Trivial
 from striate.models import CATALOGUE, is_known
 from striate.models.stacked import DEFAULT_LAYERS
@@ -49,14 +50,14 @@ FEWEST_PRUNED = 10_000
 
 
 def resolve(
-    recipe: Recipe, *, images: int, size: tuple[int, int], flip: bool, precision: str, device: str = "cpu"
+    recipe: Recipe, *, images: int, size: tuple[int, ...], flip: bool, precision: str, device: str = "cpu"
 ) -> Recipe:
     """Decide every field that a recipe leaves open.
 
     Args:
         recipe: what the user asked for.
         images: how many there are to train on.
-        size: their height and width, pixels.
+        size: their height and width, pixels; of series the length, of volumes and clips all three axes.
         flip: whether an image means the same when mirrored.
         precision: what the device policy chose.
         device: the same.
@@ -86,21 +87,14 @@ def resolve(
     decided |= _rates(recipe, pretrained=pretrained)
     decided |= _changes(recipe, size, flip=flip)
     decided |= _robust(recipe)
-    if recipe.prune is None:
-        pays = device == "cpu" and images >= FEWEST_PRUNED and _losses_are_of_images(recipe)
-        decided["prune"] = PRUNED if pays else 0.0
-    elif recipe.prune and not _losses_are_of_images(recipe):
-        what = "mixed with others" if recipe.robust is None else "attacked"
-        raise RecipeError(
-            f"prune is {recipe.prune:g} and images are {what}: they are left out by their losses, which are "
-            "then those of other images; leave one of the two out"
-        )
+    decided |= _choosing(recipe)
+    decided |= _pruning(recipe, images, device)
     if recipe.precision is None:
         decided["precision"] = precision
     return recipe.changed(**decided)
 
 
-def _network(recipe: Recipe, size: tuple[int, int]) -> dict[str, object]:
+def _network(recipe: Recipe, size: tuple[int, ...]) -> dict[str, object]:
     decided: dict[str, object] = {}
     if recipe.pretrained == "none":
         decided["pretrained"] = None
@@ -119,7 +113,7 @@ def _network(recipe: Recipe, size: tuple[int, int]) -> dict[str, object]:
         decided["model"] = _model(recipe, size)
     if recipe.fit is None:
         decided["fit"] = "pad"
-    if recipe.size is None and size[0] == size[1]:
+    if recipe.size is None and len(size) == 2 and size[0] == size[1]:
         decided["size"] = size[0]
     return decided
 
@@ -148,7 +142,7 @@ def _rates(recipe: Recipe, *, pretrained: bool) -> dict[str, object]:
     return decided
 
 
-def _changes(recipe: Recipe, size: tuple[int, int], *, flip: bool) -> dict[str, object]:
+def _changes(recipe: Recipe, size: tuple[int, ...], *, flip: bool) -> dict[str, object]:
     decided: dict[str, object] = {}
     if recipe.flip is None:
         # Without chance in the images, a frozen backbone computes its features once.
@@ -157,21 +151,52 @@ def _changes(recipe: Recipe, size: tuple[int, int], *, flip: bool) -> dict[str, 
         decided["average_mirrored"] = decided.get("flip", recipe.flip)
     if recipe.shift is None:
         decided["shift"] = _shift(recipe, size)
-    elif recipe.shift >= min(size):
+    elif recipe.shift >= min(size[-2:]):
         raise RecipeError(
-            f"a shift of {recipe.shift} pixels leaves nothing of images of {size[0]}x{size[1]}; "
-            f"up to {min(size) - 1} works"
+            f"a shift of {recipe.shift} {'pixels' if len(size) > 1 else 'values'} leaves nothing of "
+            f"{NOUNS[len(size)]} "
+            f"of {'x'.join(map(str, size))}; up to {min(size[-2:]) - 1} works"
+        )
+    if recipe.average_shifted and len(size) != 2:
+        raise RecipeError(
+            f"average_shifted is {recipe.average_shifted}, and only images are looked at shifted; leave it "
+            "out for "
+            f"{NOUNS[len(size)]}"
         )
     return decided
 
 
-def _losses_are_of_images(recipe: Recipe) -> bool:
-    """Say whether the loss of an image in a step is its own, so that it says whether it is learnt."""
-    return recipe.robust is None and not parse_policy(recipe.augment or "none").mixes
+def _choosing(recipe: Recipe) -> dict[str, object]:
+    if recipe.robust is not None and recipe.choose_by not in (None, "accuracy"):
+        raise RecipeError(
+            f"choose_by is '{recipe.choose_by}', and a robust training is judged by its accuracy under "
+            "attack; leave one of the two out"
+        )
+    return {"choose_by": recipe.choose_by or "accuracy"}
 
 
-def _model(recipe: Recipe, size: tuple[int, int]) -> str:
-    if max(size) > LARGEST_COMPACT:
+def _pruning(recipe: Recipe, images: int, device: str) -> dict[str, object]:
+    reason = _why_not_pruned(recipe)
+    if recipe.prune is None:
+        pays = device == "cpu" and images >= FEWEST_PRUNED and reason is None
+        return {"prune": PRUNED if pays else 0.0}
+    if recipe.prune and reason is not None:
+        raise RecipeError(f"prune is {recipe.prune:g} and {reason}; leave one of the two out")
+    return {}
+
+
+def _why_not_pruned(recipe: Recipe) -> str | None:
+    mixes = parse_policy(recipe.augment or "none").mixes
+    if recipe.robust is not None or mixes:
+        what = "mixed with others" if recipe.robust is None else "attacked"
+        return f"images are {what}: they are left out by their losses, which are then those of other images"
+    if recipe.balance == "sampling":
+        return "balance is 'sampling', which shows some images several times in a pass and others not at all"
+    return None
+
+
+def _model(recipe: Recipe, size: tuple[int, ...]) -> str:
+    if len(size) == 2 and max(size) > LARGEST_COMPACT:
         return "resnet18"
     # On Fashion-MNIST in 17 seconds the lighter network reaches 92.0 %, the other one 91.8 %, which comes to
     # 92.7 % in 28 (two seeds each, nothing pruned).
@@ -208,11 +233,11 @@ def _mirrors(recipe: Recipe, usual: bool) -> bool:
     return recipe.flip
 
 
-def _shift(recipe: Recipe, size: tuple[int, int]) -> int:
+def _shift(recipe: Recipe, size: tuple[int, ...]) -> int:
     # In so few passes nothing is learnt by heart, and what moves is only harder to learn: on
     # Fashion-MNIST two epochs lose 0.5 points by a shift of 1, and seven lose nothing.
     brief = recipe.epochs is not None and recipe.epochs < BRIEF
-    if recipe.freeze == "backbone" or brief:
+    if recipe.freeze == "backbone" or brief or len(size) != 2:
         return 0
     return min(size) // 28
 

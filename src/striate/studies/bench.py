@@ -22,6 +22,7 @@ from striate.core.events import OnEvent, ignore
 from striate.core.recipe import Recipe
 from striate.core.version import VERSION
 from striate.data import Dataset, open_dataset
+from striate.data.label_sets import refuse_several
 from striate.recipes import resolve
 from striate.studies.bench_export import PREFIX
 from striate.studies.bench_machine import available_cores, describe_machine
@@ -83,6 +84,7 @@ def run_benchmark(
         )
     threads = threads or len(available_cores())
     dataset = open_dataset(source, seed=first_seed, on_event=on_event)
+    refuse_several(dataset.train.labels, what="a benchmark")
     if dataset.test is None or not len(dataset.test):
         raise DataError(
             f"{source} has no test part to measure all sides on; a folder of train/ and test/ has one"

@@ -19,6 +19,7 @@ from striate.core.errors import RecipeError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.seeds import derive
 from striate.data import Split, open_dataset
+from striate.data.label_sets import refuse_several
 from striate.data.opening import Source
 from striate.engine.randomness import borrowed_generators, seed_generators
 from striate.explain import gradient_flow
@@ -82,6 +83,7 @@ def study_depth(
     began = time.perf_counter()
     policy = choose_policy(device)
     dataset = open_dataset(source, on_event=on_event)
+    refuse_several(dataset.train.labels, what="this study")
     test = _shrunk(drawn(dataset.test or dataset.validation, TEST_IMAGES, derive(0, "test images")))
     draws = [_shrunk(drawn(dataset.train, images, derive(seed, "images"))) for seed in range(seeds)]
     kind = {"classes": len(dataset.classes), "channels": dataset.channels}

@@ -146,10 +146,15 @@ def find_label_suspects(
         The suspects.
 
     Raises:
-        DataError: where there are fewer than two classes of at least two images each, or too few images for
-            two folds.
+        DataError: where there are fewer than two classes of at least two images each, too few images for two
+            folds, or images that may have several classes.
         TrainingError: where the small network's loss is no longer a number.
     """
+    if audit.multi_label:
+        raise DataError(
+            f"images of {audit.source} may have several labels, which cannot be checked against each other; "
+            "an audit without labels can be made"
+        )
     names = class_order(audit.labels)
     position = {name: number for number, name in enumerate(names)}
     labels = np.array([position[label] for label in audit.labels], np.int64)

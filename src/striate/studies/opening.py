@@ -7,6 +7,7 @@ from dataclasses import replace
 from striate.core.events import Event, OnEvent
 from striate.core.recipe import Recipe
 from striate.data import Dataset, Split, UpTo
+from striate.data.label_sets import refuse_several
 from striate.data.leakage import audit_briefly
 from striate.data.opening import Source
 from striate.training import open_for
@@ -33,6 +34,7 @@ def open_once(recipe: Recipe, source: Source, on_event: OnEvent) -> tuple[Recipe
         return open_for(recipe, source, on_event, channels=channels, size=size)
 
     found, _, dataset = starting_point(recipe, opened)
+    refuse_several(dataset.train.labels, what="a study of many trainings")
     audit_briefly(dataset, allow_leakage=found.allow_leakage, on_event=on_event)
     for note in dataset.notes:
         on_event(Event("note", {"message": note}))

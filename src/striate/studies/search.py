@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from striate.core.device import choose_policy
-from striate.core.errors import ProcessError, RecipeError
+from striate.core.errors import DataError, ProcessError, RecipeError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.files import write_text
 from striate.core.recipe import Recipe
 from striate.core.seeds import derive
 from striate.data import Dataset
+from striate.data.axes import NOUNS
 from striate.data.opening import Source
 from striate.engine.world import place
 from striate.plots.search import search_coordinates, search_importance
@@ -108,6 +109,9 @@ def search_recipe(
         flip=dataset.flip,
         precision=policy.precision,
     )
+    if dataset.dims != 2:
+        held = NOUNS[dataset.dims]
+        raise DataError(f"{dataset.name} holds {held}, and a search looks for recipes for images")
     space = Space(recipe=base, decided=decided, fixed=frozenset(recipe_fields), size=dataset.size)
     folder = Path("runs", f"search-{dataset.name}") if out is None else Path(out)
     with writing(folder):

@@ -37,7 +37,7 @@ class Networks:
     'whitek4s2,conv32,conv64,max2,conv64,conv128,max2,conv128,max'
     """
 
-    size: tuple[int, int]
+    size: tuple[int, ...]
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -128,7 +128,7 @@ class Networks:
         return max(1, math.floor(math.log2(behind / 2)))
 
 
-def multiply_adds(layers: str, *, channels: int, size: tuple[int, int]) -> int:
+def multiply_adds(layers: str, *, channels: int, size: tuple[int, ...]) -> int:
     """Count the multiply-adds that a network takes for an image, without making its weights.
 
     Args:

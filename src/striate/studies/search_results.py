@@ -107,7 +107,7 @@ class Search:
     """
 
     source: str
-    size: tuple[int, int]
+    size: tuple[int, ...]
     images: int
     trial_images: int
     validation_images: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from striate.core.recipe import OPTIMIZERS, Recipe
+from striate.core.recipe import Recipe
+from striate.core.recipe_checks import OPTIMIZERS
 from striate.recipes.deciding import OTHER_RATE, PEAK_RATES
 from striate.studies.search_networks import SMALLEST, Networks
 from striate.studies.search_parameters import Choice, Draw, Parameter, Real, Value
@@ -39,7 +40,7 @@ class Space:
     recipe: Recipe
     decided: Recipe
     fixed: frozenset[str]
-    size: tuple[int, int]
+    size: tuple[int, ...]
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -18,6 +18,7 @@ from striate.core.errors import RecipeError, ShapeError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.seeds import derive
 from striate.data import Dataset, Split, open_dataset
+from striate.data.label_sets import refuse_several
 from striate.data.opening import Source
 from striate.engine.randomness import borrowed_generators, seed_generators
 from striate.nn import Conv, LocallyConnected
@@ -82,6 +83,7 @@ def study_sharing(
     began = time.perf_counter()
     policy = choose_policy(device)
     dataset = open_dataset(source, on_event=on_event)
+    refuse_several(dataset.train.labels, what="this study")
     if any(side % STRIDE for side in dataset.size):
         height, width = dataset.size
         raise ShapeError(
@@ -138,7 +140,7 @@ def placed(split: Split, *, margin: int, seed: int | None) -> Split:
     return Split(ground, split.labels)
 
 
-def network_of(layer: str, *, classes: int, channels: int, size: tuple[int, int]) -> nn.Sequential:
+def network_of(layer: str, *, classes: int, channels: int, size: tuple[int, ...]) -> nn.Sequential:
     """Build one of the two networks, its weights drawn from torch's global generator.
 
     Args:
@@ -212,7 +214,7 @@ class _Trainings:
             shifted=tuple(shifted),
         )
 
-    def _network(self, size: tuple[int, int]) -> nn.Sequential:
+    def _network(self, size: tuple[int, ...]) -> nn.Sequential:
         classes, channels = len(self._dataset.classes), self._dataset.channels
         return network_of(self._layer, classes=classes, channels=channels, size=size)
 

@@ -57,7 +57,7 @@ class SharingStudy:
     """
 
     source: str
-    size: tuple[int, int]
+    size: tuple[int, ...]
     margin: int
     test_images: int
     seeds: int

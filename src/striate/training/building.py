@@ -16,6 +16,8 @@ from striate.core.errors import DataError
 from striate.core.recipe import Recipe
 from striate.core.seeds import derive
 from striate.data import NAMES, Dataset
+from striate.data.batches import as_numbers
+from striate.data.dataset import Pixels
 from striate.engine.randomness import seed_generators
 from striate.engine.timings import Timings
 from striate.models import LearnsFirstLayer, build
@@ -24,6 +26,9 @@ from striate.models.hub import is_of_hub
 MOST_IMAGES = 5000
 MOST_VALUES = 20_000_000
 """From how many images and pixel values, at most, mean, deviation and the first layer are computed."""
+
+FEWEST_VOLUMES = 64
+"""From how many series or volumes, at least, however large they are."""
 
 
 def new_classifier(
@@ -93,13 +98,15 @@ def new_classifier(
             "fingerprint": dataset.fingerprint,
         },
     )
-    if isinstance(network, LearnsFirstLayer) and pretrained is None:
+    if dataset.multi_label:
+        classifier.thresholds = (0.5,) * len(dataset.classes)
+    if isinstance(network, LearnsFirstLayer) and pretrained is None and dataset.dims == 2:
         with timings.of("first layer"):
-            scaled = sample.float().div_(255)
+            scaled = as_numbers(sample)
             mean_there, std_there = classifier.mean.to(sample.device), classifier.std.to(sample.device)
             network.learn_first_layer((scaled - mean_there) / std_there)
-    if policy.channels_last:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if policy.channels_last and dataset.dims > 1:
+        network.to(memory_format=policy.memory_format_of(dataset.dims))  # type: ignore[call-overload]
     return classifier
 
 
@@ -115,6 +122,7 @@ def _preprocessing(
         fill=dataset.fill,
         average_mirrored=bool(recipe.average_mirrored),
         average_shifted=recipe.average_shifted,
+        numbers=dataset.train.images.dtype != np.uint8,
     )
 
 
@@ -134,13 +142,27 @@ def _without_paths(recipe: Recipe) -> Recipe:
 
 def _sample(dataset: Dataset) -> Tensor:
     images = dataset.train.images
+    if dataset.dims != 2:
+        return _sample_of_numbers(images)
     most = min(len(images), MOST_IMAGES, max(1, MOST_VALUES // math.prod(images.shape[1:])))
     chosen = np.linspace(0, len(images) - 1, most).astype(int)
     return torch.from_numpy(np.ascontiguousarray(images[chosen]))
 
 
+def _sample_of_numbers(images: Pixels) -> Tensor:
+    """Give values of each channel, N x C x some: of large volumes some, so that there are many volumes."""
+    each = math.prod(images.shape[1:])
+    count = min(len(images), MOST_IMAGES, max(FEWEST_VOLUMES, MOST_VALUES // each))
+    step = math.ceil(count * each / MOST_VALUES) | 1  # odd, so that it goes through all columns of most sizes
+    chosen = np.linspace(0, len(images) - 1, count).astype(int)
+    rows = [np.asarray(images[row]).reshape(images.shape[1], -1)[:, ::step] for row in chosen.tolist()]
+    return torch.from_numpy(np.stack(rows))
+
+
 def _moments(sample: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each channel in [0, 1], from how often each of the 256 values occurs."""
+    """Mean and deviation of each channel; of pixels in [0, 1], from how often each value occurs."""
+    if sample.dtype != torch.uint8:
+        return _moments_of_numbers(sample)
     levels = np.arange(256) / 255
     means, deviations = [], []
     for channel in range(sample.shape[1]):
@@ -150,4 +172,16 @@ def _moments(sample: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         means.append(mean)
         # A channel that never changes would be divided by nothing.
         deviations.append(max(math.sqrt(shares @ (levels - mean) ** 2), 1 / 255))
+    return tuple(means), tuple(deviations)
+
+
+def _moments_of_numbers(sample: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each channel of any numbers."""
+    means, deviations = [], []
+    for channel in range(sample.shape[1]):
+        values = sample[:, channel].double()
+        mean, deviation = values.mean().item(), values.std(correction=0).item()
+        means.append(mean)
+        # Rounding is all that is left of a channel that never changes.
+        deviations.append(deviation if deviation > 1e-6 * abs(mean) else 1.0)
     return tuple(means), tuple(deviations)

@@ -8,7 +8,6 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from striate.core.errors import TrainingError
@@ -66,6 +65,11 @@ class DeviceLoop(Loop):
     _timed_images: int = field(init=False, default=0)
     _timed_seconds: float = field(init=False, default=0.0)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.averages = self.program.averages  # which its steps take along
+        self.averages.restore(self.state.averages)
+
     def run(self) -> None:
         """Train until the budget is spent or the target is reached.
 
@@ -88,6 +92,7 @@ class DeviceLoop(Loop):
             self._agree(0)
             if self._must_stop:
                 raise KeyboardInterrupt
+            self.averages.settle()
 
     def _begin(self) -> None:
         state, program = self.state, self.program
@@ -100,6 +105,8 @@ class DeviceLoop(Loop):
         program.begin(state.step)
         best = state.rows[state.best_epoch - 1] if state.best_epoch else None
         right = -1 if best is None else round(best["validation_accuracy"] * len(self.validation))
+        if best is not None and self.objective.chosen_by == "loss":
+            right = 0
         program.best.begin(
             state.best, loss=math.inf if best is None else best["validation_loss"], right=right
         )
@@ -107,10 +114,14 @@ class DeviceLoop(Loop):
             # Stopped by the ordinary loop between the last step of an epoch and its validation.
             self._launched.append(self._stretch_to(state.step, state.epoch))
 
+    @property
+    def _may_end_early(self) -> bool:
+        return self.recipe.target is not None or self.recipe.patience is not None
+
     def _launch_ahead(self) -> None:
         most = MOST_AHEAD if self.program.device.startswith("cuda") else 1
         while self._next < self.program.steps and len(self._launched) < most:
-            if self.recipe.target is not None and any(each.validated for each in self._launched):
+            if self._may_end_early and any(each.validated for each in self._launched):
                 return
             self._launched.append(self._launch())
 
@@ -140,10 +151,13 @@ class DeviceLoop(Loop):
         return Stretch(stop, stepped, validated, ends)
 
     def _launch_validation(self, epoch: int) -> None:
-        logits = self.program.logits(self.validation.images)
-        loss = F.cross_entropy(logits, self._labels)
-        right = (logits.argmax(dim=1) == self._labels).sum()
-        self.program.best.offer(loss=loss, right=right)
+        with self.averages.in_place():
+            logits = self.program.logits(self.validation.images)
+            loss = self.objective.losses(logits, self._labels).mean()
+            right = self.objective.hits(logits, self._labels).sum()
+            # Where none is better by its accuracy, the loss decides.
+            by_loss = self.objective.chosen_by == "loss"
+            self.program.best.offer(loss=loss, right=torch.zeros_like(right) if by_loss else right)
         self._figures[epoch].copy_(torch.stack([loss.double(), right.double()]), non_blocking=True)
 
     def _tell(self, stretch: Stretch) -> None:
@@ -164,7 +178,8 @@ class DeviceLoop(Loop):
                 loss, right = self._figures[state.epoch].tolist()
                 if not math.isfinite(loss):
                     raise TrainingError(self._not_finite("validation loss", loss))
-                self._record(loss, right / len(self.validation))
+                accuracy = right / len(self.validation)
+                self._record({"validation_loss": loss, "validation_accuracy": accuracy})
                 self._timed_images, self._timed_seconds = 0, 0.0
             state.epoch, state.epoch_step = state.epoch + 1, 0
         self._told_until = time.perf_counter()
@@ -179,8 +194,7 @@ class DeviceLoop(Loop):
             state.step, state.epoch_step = state.step + 1, state.epoch_step + 1
             if not math.isfinite(loss):
                 raise TrainingError(self._not_finite("loss", loss))
-            new = (loss * batch, right, batch, batch)
-            self._unsaid = [old + more for old, more in zip(self._unsaid, new, strict=True)]
+            self.tally.add(loss * batch, right, batch, batch)
         self._agree(0)
 
     def _catch_up(self) -> None:

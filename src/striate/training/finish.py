@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from striate.classifier import Classifier
 from striate.core.events import Event, OnEvent
@@ -14,14 +15,13 @@ from striate.core.files import atomic_path, write_text
 from striate.data import Dataset, Split
 from striate.engine.timings import Timings
 from striate.engine.world import World
-from striate.metrics import Evaluation, evaluate_logits, fit_temperature
-from striate.plots import confusion_matrix, prediction_sheet, training_curves
+from striate.plots import training_curves
+from striate.training.logits import LogitsOf
+from striate.training.multi_label_reporting import LabelReporting
 from striate.training.records import writing
+from striate.training.reporting import ClassReporting, Reported, Reporting
 from striate.training.run import Run
 from striate.training.state import State
-
-SHEET_IMAGES = 40
-"""How many images the picture of predictions shows."""
 
 
 def finish(
@@ -33,98 +33,53 @@ def finish(
     on_event: OnEvent,
     world: World,
     timings: Timings,
-    logits: Callable[[Split], torch.Tensor] | None = None,
-) -> dict[str, Evaluation]:
-    """Calibrate the best network, measure it once on the test part, and write what a run ends with.
+    logits: LogitsOf,
+) -> Reported:
+    """Calibrate a network, measure it once on the test part, and write what a run ends with.
 
     Args:
         run: where everything is written.
-        classifier: with the network as the last step left it.
+        classifier: with the network of the best epoch.
         dataset: validation calibrates; test, where there is one, is read here and nowhere else.
-        state: whose best weights the classifier is given.
+        state: with the rows of all epochs.
         on_event: is told what was saved.
         world: whose processes compute together; its writer writes.
         timings: is told how long it took to ``test``: to have the logits of the part that is reported.
-        logits: computes those of a part as the classifier does, on the CPU; ``None``: the classifier does.
+        logits: computes those of a part as the classifier does.
 
     Returns:
-        The evaluations by part.
+        The figure that is reported.
     """
-
-    def logits_of(split: Split) -> torch.Tensor:
-        if logits is not None:
-            return logits(split)
-        return world.in_shares(len(split), lambda rows: classifier.logits(split.images[rows]))
-
-    world.by_writer(lambda: _save(run, classifier, "last"))
-    classifier.network.load_state_dict(state.best)
-    validation_logits = logits_of(dataset.validation)
-    validation_labels = torch.as_tensor(dataset.validation.labels)
-    classifier.temperature = fit_temperature(validation_logits, validation_labels)
-    evaluations = {"validation": _evaluate(classifier, validation_logits, dataset.validation)}
-    shown, shown_logits = dataset.validation, validation_logits
+    reporting: Reporting = (LabelReporting if dataset.multi_label else ClassReporting)(classifier)
+    shown, shown_logits = dataset.validation, logits(dataset.validation)
+    reporting.calibrate(shown_logits, _labels(shown))
+    reporting.measure("validation", shown_logits, _labels(shown))
     if dataset.test is not None and len(dataset.test):
         shown = dataset.test
         with timings.of("test"):
-            shown_logits = logits_of(shown)
-        evaluations["test"] = _evaluate(classifier, shown_logits, shown)
-    classifier.details["accuracy"] = {
-        part: {"value": found.accuracy, "interval": list(found.interval), "images": found.images}
-        for part, found in evaluations.items()
+            shown_logits = logits(shown)
+        reporting.measure("test", shown_logits, _labels(shown))
+    classifier.details[reporting.figure] = {
+        found.part: {"value": found.value, "interval": list(found.interval), "images": found.images}
+        for found in reporting.reported()
     }
 
     def write() -> None:
-        _save(run, classifier, "model")
         with writing(run.path):
-            _draw(run, classifier, shown=shown, logits=shown_logits, state=state, evaluations=evaluations)
+            classifier.save(run.path / "model.safetensors")
+            training_curves(state.rows, run.path / "curves.png")
+            reporting.draw(run.path, shown, shown_logits)
             # Last: a run that has it is finished.
-            text = json.dumps({part: found.to_dict() for part, found in evaluations.items()}, indent=1)
-            write_text(run.path / "evaluation.json", text)
+            write_text(run.path / "evaluation.json", json.dumps(reporting.to_dict(), indent=1))
 
     world.by_writer(write)
-    for name in ("model.safetensors", "curves.png", "confusion.png", "predictions.png"):
+    for name in ("model.safetensors", "curves.png", *reporting.pictures):
         on_event(Event("saved", {"path": str(run.path / name)}))
-    return evaluations
+    return reporting.reported()[-1]
 
 
-def _save(run: Run, classifier: Classifier, name: str) -> None:
-    with writing(run.path):
-        classifier.save(run.path / f"{name}.safetensors")
-
-
-def _evaluate(classifier: Classifier, logits: torch.Tensor, split: Split) -> Evaluation:
-    labels = torch.as_tensor(split.labels)
-    return evaluate_logits(logits, labels, classifier.classes, classifier.temperature)
-
-
-def _draw(
-    run: Run,
-    classifier: Classifier,
-    *,
-    shown: Split,
-    logits: torch.Tensor,
-    state: State,
-    evaluations: dict[str, Evaluation],
-) -> None:
-    part, evaluation = list(evaluations.items())[-1]
-    training_curves(state.rows, run.path / "curves.png")
-    confusion_matrix(evaluation.confusion, evaluation.classes, run.path / "confusion.png")
-    confidences, predicted = torch.softmax(logits / classifier.temperature, dim=1).max(dim=1)
-    # Evenly through the part, since files come sorted by class.
-    chosen = torch.linspace(0, len(shown) - 1, min(SHEET_IMAGES, len(shown))).long().numpy()
-    low, high = evaluation.interval
-    prediction_sheet(
-        shown.images[chosen],
-        shown.labels[chosen],
-        predicted[chosen].numpy(),
-        confidences[chosen].numpy(),
-        classifier.classes,
-        run.path / "predictions.png",
-        title=(
-            f"{part} accuracy {evaluation.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}, "
-            f"{evaluation.images:,} images)"
-        ),
-    )
+def _labels(split: Split) -> Tensor:
+    return torch.as_tensor(split.labels)
 
 
 def write_rejected(path: Path, rejected: Iterable[tuple[str, str]]) -> None:

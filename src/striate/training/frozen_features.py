@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,6 +19,7 @@ from striate.data import Dataset, Split
 from striate.engine.logistic import LinearHead, fit_chosen
 from striate.engine.timings import Timings
 from striate.engine.world import World
+from striate.training.objective import Objective, class_weights
 from striate.training.run import Row
 from striate.training.state import State
 
@@ -38,6 +40,7 @@ class HeadTraining:
         on_event: is given the progress and the row.
         world: the processes that compute features together.
         timings: is told how long the features and the fit took.
+        objective: what images of each class count in the fit, and what is measured.
     """
 
     classifier: Classifier
@@ -48,6 +51,7 @@ class HeadTraining:
     on_event: OnEvent
     world: World
     timings: Timings
+    objective: Objective = field(default_factory=Objective)
     is_stopped: bool = field(init=False, default=False)
     _backbone: Backbone | None = field(init=False, default=None)
     _known: dict[int, Tensor] = field(init=False, default_factory=dict)
@@ -81,12 +85,10 @@ class HeadTraining:
                 classes=len(self.classifier.classes),
                 biased=head_of(self.classifier.network)[1].bias is not None,
                 seed=derive(self.recipe.seed, "folds"),
+                weights=self._weights(labels),
             )
             self._set(fitted)
-        figures = {
-            "train": self._figures(self.dataset.train),
-            "validation": self._figures(self.dataset.validation),
-        }
+        train = self._figures(self.dataset.train)
         self.state.elapsed += time.perf_counter() - began
         row: Row = {
             "epoch": epoch,
@@ -94,8 +96,9 @@ class HeadTraining:
             "seconds": round(self.state.elapsed, 3),
             "share": float(epoch > 0),
             "learning_rate": 0.0,
-            **{f"{part}_loss": loss for part, (loss, _) in figures.items()},
-            **{f"{part}_accuracy": accuracy for part, (_, accuracy) in figures.items()},
+            "train_loss": train["validation_loss"],
+            "train_accuracy": train["validation_accuracy"],
+            **self._figures(self.dataset.validation),
             "images_per_second": round(len(labels) / seconds, 1),
         }
         self._record(row)
@@ -134,18 +137,20 @@ class HeadTraining:
         return self._known[id(split)]
 
     @torch.no_grad()
-    def logits(self, split: Split) -> Tensor:
+    def logits(self, split: Split, rows: np.ndarray | None = None) -> Tensor:
         """Give the logits of a part as the classifier does, from its features.
 
         Args:
             split: the part.
+            rows: the numbers of the images that are wanted; ``None``: all.
 
         Returns:
             N x classes, float32 on the CPU, before the temperature.
         """
         _, head = head_of(self.classifier.network)
         bias = None if head.bias is None else head.bias.float().cpu()
-        return F.linear(self.features(split), head.weight.float().cpu(), bias)
+        features = self.features(split) if rows is None else self.features(split)[rows]
+        return F.linear(features, head.weight.float().cpu(), bias)
 
     @torch.no_grad()
     def _set(self, fitted: LinearHead) -> None:
@@ -162,6 +167,15 @@ class HeadTraining:
         self.state.best = {name: tensor.detach().clone() for name, tensor in network.items()}
         self.on_event(Event("epoch", row))
 
-    def _figures(self, split: Split) -> tuple[float, float]:
-        logits, labels = self.logits(split), torch.as_tensor(split.labels)
-        return F.cross_entropy(logits, labels).item(), (logits.argmax(dim=1) == labels).double().mean().item()
+    def _figures(self, split: Split) -> Row:
+        return self.objective.figures(self.logits(split), torch.as_tensor(split.labels))
+
+    def _weights(self, labels: Tensor) -> Tensor | None:
+        """Give what each image counts; drawing classes equally often comes to the same in a fit of all."""
+        if self.recipe.balance == "none":
+            return None
+        if self.dataset.multi_label:
+            message = "balance changes nothing here: each label is fitted by itself, and has its own threshold"
+            self.on_event(Event("note", {"message": message}))
+            return None
+        return class_weights(labels, len(self.classifier.classes))[labels]

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from statistics import median
-from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from striate.classifier import Classifier
@@ -21,18 +19,23 @@ from striate.core.events import Event, OnEvent
 from striate.core.recipe import Recipe
 from striate.core.seeds import derive
 from striate.data import Split
-from striate.data.batches import Batches
+from striate.data.batches import Batches, as_numbers
 from striate.engine.budgets import Budget, TimeBudget
 from striate.engine.gradients import SummedGradients
 from striate.engine.interrupts import Interrupts
 from striate.engine.optimizers import set_rates
+from striate.engine.penalties import penalise
 from striate.engine.randomness import seed_generators
 from striate.engine.schedules import rate_factor
 from striate.engine.world import World
 from striate.models import KeepsNorms
+from striate.training.averaging import AveragedWeights
+from striate.training.ending import why_end
+from striate.training.objective import Objective
 from striate.training.pruning import Pruning
 from striate.training.run import Row
 from striate.training.state import State, learned
+from striate.training.tally import Tally
 from striate.training.transfer import Transfer
 
 CHECKPOINT_SECONDS = 15.0
@@ -61,6 +64,7 @@ class Loop:
         world: the processes that train together. All decide by the same figures, those of the writer's clock
             among them, so that all take the same steps.
         transfer: which parts of a pre-trained network learn when; ``None``: all of it, always.
+        objective: what is minimised, and what the best epoch is chosen by.
     """
 
     classifier: Classifier
@@ -74,15 +78,15 @@ class Loop:
     on_event: OnEvent
     world: World = field(default_factory=World)
     transfer: Transfer | None = None
-    judged_by: ClassVar[str] = "validation_accuracy"
+    objective: Objective = field(default_factory=Objective)
+    tally: Tally = field(init=False, default_factory=Tally)
+    averages: AveragedWeights = field(init=False)
     _gradients: SummedGradients = field(init=False)
     _pruning: Pruning = field(init=False)
     _weights: Tensor | None = field(init=False, default=None)
     _interrupts: Interrupts = field(init=False, default_factory=Interrupts)
     _step_seconds: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=MEASURED_STEPS))
-    _waiting: deque[tuple[Tensor, Tensor, Tensor | int, int]] = field(init=False, default_factory=deque)
     _validations: list[float] = field(init=False, default_factory=list)
-    _unsaid: list[float] = field(init=False, default_factory=lambda: [0.0] * 4)
     _elapsed: float = field(init=False, default=0.0)
     _seconds_a_step: float = field(init=False, default=0.0)
     _must_save: bool = field(init=False, default=False)
@@ -103,6 +107,13 @@ class Loop:
             world=self.world,
         )
         self._pruning.restore(self.state.pruning)
+        self.averages = AveragedWeights(self.classifier.network, share=self.recipe.average_weights)
+        self.averages.restore(self.state.averages)
+
+    @property
+    def judged_by(self) -> str:
+        """The column of the results by which the best epoch is chosen."""
+        return self.objective.column
 
     @property
     def is_stopped(self) -> bool:
@@ -135,6 +146,7 @@ class Loop:
             self._agree(0)
             if self._must_stop:
                 raise KeyboardInterrupt
+        self.averages.settle()
 
     def _train_epoch(self) -> None:
         start, seen = time.perf_counter(), self.state.seen
@@ -149,7 +161,7 @@ class Loop:
                 self._step(*next(batches), chosen[self.state.epoch_step])
                 # A GPU's figures are read one step late, so that it never waits for this process.
                 late = 0 if self.classifier.policy.device == "cpu" else 1
-                self._read(late)
+                self.tally.read(late)
                 self._step_seconds.append(time.perf_counter() - began)
                 self._agree(late)
                 if len(self._step_seconds) == FIRST_STEPS:
@@ -176,31 +188,30 @@ class Loop:
         factor = rate_factor(share, schedule=self.recipe.schedule, warmup=self.recipe.warmup)
         set_rates(self.optimizers, factor)
         self.state.rate = self.optimizers[0].param_groups[0]["lr"]
-        pixels = images.float().div_(255).contiguous(memory_format=policy.memory_format)
+        pixels = as_numbers(images).contiguous(memory_format=policy.memory_format_of(images.ndim - 2))
         index = self.batches.share_of(chosen)
         self._weights = self._pruning.weights(index) if self._pruning.share else None
         logits = self._descend(pixels, labels).detach()
         self._note(logits, labels, index)
         self.state.step += 1
         self.state.epoch_step += 1
+        self.averages.update(self.state.step)
 
     def _note(self, logits: Tensor, labels: Tensor, index: Tensor) -> None:
         """Keep a step's figures to be told: the loss without smoothing, as validations have it."""
-        # Of mixed images the class that they have most of.
-        true = labels.argmax(dim=1) if labels.is_floating_point() else labels
-        hits = logits.argmax(dim=1) == true
+        losses, hits = self.objective.losses(logits, labels), self.objective.hits(logits, labels)
         if self._weights is None:
-            self._waiting.append((F.cross_entropy(logits, labels), hits.sum(), len(labels), len(labels)))
+            self.tally.note(losses.mean(), hits.sum(), len(labels), len(labels))
             return
-        losses, weight = F.cross_entropy(logits, labels, reduction="none"), self._weights.sum()
         self._pruning.note(index, losses)
+        weight = self._weights.sum()
         mean, right = (losses * self._weights).sum() / weight, (hits * self._weights).sum()
-        self._waiting.append((mean, right, weight, len(labels)))
+        self.tally.note(mean, right, weight, len(labels))
 
     def _descend(self, pixels: Tensor, labels: Tensor) -> Tensor:
         """Move the weights by a batch in [0, 1], and give the logits at which that was done."""
         logits = self._logits(pixels)
-        self._update(self._loss(logits, labels), len(labels))
+        self._update(self.objective.loss(logits, labels, self._weights), len(labels))
         return logits
 
     def _logits(self, pixels: Tensor) -> Tensor:
@@ -208,43 +219,31 @@ class Loop:
             logits: Tensor = self.classifier(pixels).float()
         return logits
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        smoothing = self.recipe.label_smoothing
-        assert smoothing is not None
-        if self._weights is None:
-            return F.cross_entropy(logits, labels, label_smoothing=smoothing)
-        losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-        return (losses * self._weights).mean()
-
     def _update(self, loss: Tensor, count: int) -> None:
         # The processes' shares of the batch need not be of one size; their gradients add up to the batch's.
         (loss * (count / self.batches.batch)).backward()  # type: ignore[no-untyped-call]
         self._gradients.collect()
+        penalise(self.optimizers)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if isinstance(self.classifier.network, KeepsNorms):
             self.classifier.network.keep_norms()
 
-    def _read(self, left: int) -> None:
-        """Read the figures of this process's steps, but for the latest ones."""
-        while len(self._waiting) > left:
-            loss, right, weight, count = self._waiting.popleft()
-            if count:
-                new = (loss.item() * float(weight), right.item(), float(weight), count)
-                self._unsaid = [old + more for old, more in zip(self._unsaid, new, strict=True)]
-
     def _agree(self, left: int) -> None:
         """Bring all processes to the same figures of the steps so far, and to the writer's clock."""
-        self._read(left)
+        self.tally.read(left)
         now = time.perf_counter()
         seconds = median(self._step_seconds) if self._step_seconds else 0.0
         clock = (now - self._started_at, seconds, now - self._saved_at)
         said = self.world.sum(
-            [*self._unsaid, self._interrupts.requested, *(each * self.world.is_writer for each in clock)]
+            [
+                *self.tally.taken(),
+                self._interrupts.requested,
+                *(each * self.world.is_writer for each in clock),
+            ]
         )
         loss_sum, right, weight, seen, interrupted, self._elapsed, self._seconds_a_step, unsaved = said
-        self._unsaid = [0.0] * 4
         self._must_stop, self._must_save = interrupted > 0, unsaved > CHECKPOINT_SECONDS
         if not seen:
             return
@@ -266,17 +265,16 @@ class Loop:
     def _validate(self) -> None:
         began = time.perf_counter()
         images = self.validation.images
-        logits = self.world.in_shares(len(images), lambda rows: self.classifier.logits(images[rows]))
-        labels = torch.as_tensor(self.validation.labels)
-        loss = F.cross_entropy(logits, labels).item()
-        if not math.isfinite(loss):
-            raise TrainingError(self._not_finite("validation loss", loss))
-        accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
-        more = self._measure_more()
-        self._validations.append(time.perf_counter() - began)
-        self._reserve(median(self._validations))
-        self._agree(0)
-        self._record(loss, accuracy, more)
+        with self.averages.in_place():
+            logits = self.world.in_shares(len(images), lambda rows: self.classifier.logits(images[rows]))
+            figures = self.objective.figures(logits, torch.as_tensor(self.validation.labels))
+            if not math.isfinite(figures["validation_loss"]):
+                raise TrainingError(self._not_finite("validation loss", figures["validation_loss"]))
+            figures |= self._measure_more()
+            self._validations.append(time.perf_counter() - began)
+            self._reserve(median(self._validations))
+            self._agree(0)
+            self._record(figures)
 
     def _measure_more(self) -> Row:
         """Measure at a validation what its row holds besides the usual columns: nothing here."""
@@ -287,7 +285,7 @@ class Loop:
         if isinstance(self.budget, TimeBudget):
             self.budget.reserve = self.state.reserve
 
-    def _record(self, loss: float, accuracy: float, more: Row | None = None) -> None:
+    def _record(self, figures: Row) -> None:
         state = self.state
         row: Row = {
             "epoch": state.epoch + 1,
@@ -297,23 +295,19 @@ class Loop:
             "learning_rate": state.rate,
             "train_loss": state.loss_sum / max(state.weight, 1),
             "train_accuracy": state.right / max(state.weight, 1),
-            "validation_loss": loss,
-            "validation_accuracy": accuracy,
+            **figures,
             "images_per_second": round(self._speed, 1),
-            **(more or {}),
         }
         state.rows.append(row)
         if self._is_best(row):
             state.best_epoch = len(state.rows)
             state.best = self._best_tensors()
         state.loss_sum, state.right, state.weight, state.seen = 0.0, 0.0, 0.0, 0
-        target, reached = self.recipe.target, row[self.judged_by]
         self.on_event(Event("epoch", row))
-        if target is not None and reached >= target:
+        ended = why_end(state.rows, recipe=self.recipe, objective=self.objective, column=self.judged_by)
+        if ended is not None:
             state.trained = True
-            named = self.judged_by.replace("_", " ")
-            message = f"{named} {reached:.4f} is at the target of {target}; stopping"
-            self.on_event(Event("note", {"message": message}))
+            self.on_event(Event("note", {"message": ended}))
 
     def _best_tensors(self) -> dict[str, Tensor]:
         network = self.classifier.network.state_dict()
@@ -323,7 +317,9 @@ class Loop:
         if not self.state.best_epoch:
             return True
         best = self.state.rows[self.state.best_epoch - 1]
-        one, other = ((each[self.judged_by], -each["validation_loss"]) for each in (row, best))
+        one, other = (
+            (self.objective.signed(each[self.judged_by]), -each["validation_loss"]) for each in (row, best)
+        )
         return one >= other
 
     def _expect(self) -> None:
@@ -369,7 +365,7 @@ class Loop:
             raise TrainingError(self._not_finite("weights", math.nan))
         self.state.elapsed = self._elapsed
         self._pruning.gather()
-        self.state.pruning = self._pruning.tensors()
+        self.state.pruning, self.state.averages = self._pruning.tensors(), self.averages.tensors()
         self.save()
         self._saved_at = time.perf_counter()
 

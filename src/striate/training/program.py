@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from striate.classifier import Classifier
@@ -24,7 +23,9 @@ from striate.engine.replaying import first_line, host_tensor, on_device, replaya
 from striate.engine.schedules import rate_factor
 from striate.engine.timings import Timings
 from striate.models import KeepsNorms
+from striate.training.averaging import AveragedWeights
 from striate.training.kept_best import KeptBest
+from striate.training.objective import Objective
 
 BACKEND = "inductor"
 """What compiles, by its name in torch."""
@@ -42,6 +43,7 @@ class Program:
         optimizers: of its parameters.
         batches: resident on the device.
         recipe: with everything decided.
+        objective: what is minimised.
         steps: in the whole training.
         evaluated: images that are evaluated at once.
     """
@@ -53,13 +55,14 @@ class Program:
         batches: Batches,
         *,
         recipe: Recipe,
+        objective: Objective,
         steps: int,
         evaluated: int,
     ) -> None:
         device = classifier.policy.device
         self.network, self.optimizers, self.device, self.steps = classifier.network, optimizers, device, steps
         self._half = classifier.policy.precision == "bfloat16"
-        self._recipe, self._preprocessing = recipe, classifier.preprocessing
+        self._objective, self._preprocessing = objective, classifier.preprocessing
         self._mean, self._std = classifier.mean.clone(), classifier.std.clone()
         self._keep_norms = self.network.keep_norms if isinstance(self.network, KeepsNorms) else None
         self._updates = DeviceUpdates(optimizers)
@@ -78,6 +81,7 @@ class Program:
         self._logits = torch.zeros((evaluated, len(classifier.classes)), device=device)
         self._held: list[tuple[Images, Tensor]] = []
         self.best = KeptBest(self.network)
+        self.averages = AveragedWeights(self.network, share=recipe.average_weights)
         self.key: Hashable = None
         self._step: Callable[[], None] = self._take_step
         self._evaluate: Callable[[], None] = self._compute_logits
@@ -103,19 +107,29 @@ class Program:
                 self.network.eval()
                 self._evaluate = replayable(self._evaluate, device=self.device)
 
-    def take(self, classifier: Classifier, optimizers: list[torch.optim.Optimizer], batches: Batches) -> None:
+    def take(
+        self,
+        classifier: Classifier,
+        optimizers: list[torch.optim.Optimizer],
+        batches: Batches,
+        objective: Objective,
+    ) -> None:
         """Go on with the weights, momenta and images of another training of the same shapes and recipe.
 
         Args:
             classifier: its weights are copied.
             optimizers: their momenta are copied.
             batches: their images are copied.
+            objective: what its classes count is copied.
         """
+        if self._objective.class_weights is not None and objective.class_weights is not None:
+            self._objective.class_weights.copy_(objective.class_weights)
         self.network.load_state_dict(classifier.network.state_dict())
         self._updates.take(optimizers)
         self.plan.follow(batches)
         self._mean.copy_(classifier.mean)
         self._std.copy_(classifier.std)
+        self.averages.follow()
         self._held.clear()
 
     def begin(self, step: int) -> None:
@@ -207,10 +221,10 @@ class Program:
     def _loss(self) -> tuple[Tensor, Tensor, Tensor]:
         images, labels = self.plan.batch(self._number)
         logits = self._forward((images.float() / 255 - self._mean) / self._std)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self._recipe.label_smoothing or 0.0)
+        loss = self._objective.loss(logits, labels)
         # What is told is the loss without smoothing, so that training and validation compare.
-        plain = F.cross_entropy(logits.detach(), labels)
-        return loss, plain, (logits.detach().argmax(dim=1) == labels).sum()
+        plain = self._objective.losses(logits.detach(), labels).mean()
+        return loss, plain, self._objective.hits(logits.detach(), labels).sum()
 
     def _update(self, gradients: list[Tensor | None], plain: Tensor, right: Tensor) -> None:
         with torch.no_grad():
@@ -218,6 +232,7 @@ class Program:
             self._updates(gradients, factor=factor, step=self._number[0].float() + 1)
             if self._keep_norms is not None:
                 self._keep_norms()
+            self.averages.update_by(self._number)
             self._losses.index_copy_(0, self._number, plain.view(1))
             self._rights.index_copy_(0, self._number, right.view(1))
             self._number.add_(1)
@@ -242,7 +257,7 @@ class Program:
     def _put_back(self) -> Iterator[None]:
         """Give weights and momenta back, after the block, as they were before it."""
         momenta = [each for optimizer in self.optimizers for each in optimizer.state.values()]
-        changed = [*self.network.state_dict().values()]
+        changed = [*self.network.state_dict().values(), *self.averages.tensors().values()]
         changed += [value for each in momenta for value in each.values() if isinstance(value, Tensor)]
         before = [tensor.clone() for tensor in changed]
         try:

@@ -46,7 +46,7 @@ def program_of(session: Session) -> Program | None:
     _KEPT.clear()
     if program is not None:
         with session.timings.of("recording"):
-            program.take(session.classifier, session.optimizers, session.batches)
+            program.take(session.classifier, session.optimizers, session.batches, session.objective)
     else:
         program = _recorded(session)
     if program is None:
@@ -68,11 +68,13 @@ def runs_from_recordings(session: Session) -> bool:
 
     Returns:
         True on a CUDA device that holds all images, where one process trains a whole network for a budget in
-        epochs on all images as they are: only then is everything known beforehand that a step depends on.
+        epochs on all images as they are: only then is everything known beforehand that a step depends on. The
+        best epoch has to be chosen by accuracy or loss, and each image to be of one class.
     """
     recipe = session.recipe
     plain = session.transfer is None and recipe.robust is None and not recipe.prune
-    known = plain and session.world.size == 1 and isinstance(session.budget(), StepBudget)
+    chosen = session.objective.chosen_by in ("accuracy", "loss") and not session.dataset.multi_label
+    known = plain and chosen and session.world.size == 1 and isinstance(session.budget(), StepBudget)
     return known and _on_cuda(session) and can_be_planned(session.batches)
 
 
@@ -105,6 +107,7 @@ def _recorded(session: Session) -> Program | None:
             session.optimizers,
             session.batches,
             recipe=session.recipe,
+            objective=session.objective,
             steps=_steps(session),
             evaluated=_evaluated(session),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from striate.attack import PGD, Ball, Draws, parse_ball
 from striate.core.events import Event
 from striate.core.seeds import derive
-from striate.data.batches import as_tensor
+from striate.data.batches import as_numbers, as_tensor
 from striate.training.loop import Loop
 from striate.training.run import Row
 
@@ -68,9 +67,12 @@ class RobustLoop(Loop):
     from then on.
     """
 
-    judged_by: ClassVar[str] = "robust_accuracy"
-
     _ball: Ball = field(init=False)
+
+    @property
+    def judged_by(self) -> str:
+        """The column of the results by which the best epoch is chosen: the accuracy under attack."""
+        return "robust_accuracy"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,7 +125,7 @@ class RobustLoop(Loop):
         seed = (derive(self.recipe.seed, "attack", self.state.step) >> 1) + first
         seeds = torch.arange(len(pixels), device=pixels.device) + seed
         started = self._ball.start(pixels, Draws(seeds))
-        return started.contiguous(memory_format=self.classifier.policy.memory_format)
+        return started.contiguous(memory_format=self.classifier.policy.memory_format_of(pixels.ndim - 2))
 
     def _trade(self, pixels: Tensor, labels: Tensor) -> Tensor:
         clean = self._logits(pixels)
@@ -136,7 +138,7 @@ class RobustLoop(Loop):
         attacked = self._attacked(pixels, divergence, steps=STEPS, reach=REACH)
         logits = self._logits(attacked)
         apart = divergence(logits, clean.log_softmax(dim=1)) / max(len(labels), 1)
-        self._update(self._loss(clean, labels) + TRADE * apart, len(labels))
+        self._update(self.objective.loss(clean, labels, self._weights) + TRADE * apart, len(labels))
         return logits
 
     def _replay(self, pixels: Tensor, labels: Tensor) -> Tensor:
@@ -145,7 +147,7 @@ class RobustLoop(Loop):
         for _ in range(REPLAYS):
             leaf = changed.requires_grad_()
             logits = self._logits(leaf)
-            self._update(self._loss(logits, labels), len(labels))
+            self._update(self.objective.loss(logits, labels, self._weights), len(labels))
             assert leaf.grad is not None
             ascent = self._ball.ascent(leaf.detach(), leaf.grad)
             changed = region.project(leaf.detach() + self._ball.eps * ascent)
@@ -157,7 +159,8 @@ class RobustLoop(Loop):
 
         def withstood(share: slice) -> Tensor:
             images = as_tensor(self.validation.images[rows[share]]).to(self.classifier.policy.device)
-            pixels = images.float().div_(255).contiguous(memory_format=self.classifier.policy.memory_format)
+            memory_format = self.classifier.policy.memory_format_of(images.ndim - 2)
+            pixels = as_numbers(images).contiguous(memory_format=memory_format)
             labels = torch.as_tensor(self.validation.labels[rows[share]], device=pixels.device).long()
             found = []
             for steps, reach in ((1, FAST_STEP), (JUDGE_STEPS, REACH)):
@@ -192,6 +195,7 @@ class RobustLoop(Loop):
             for value in (value for each in momenta for value in each.values()):
                 if isinstance(value, Tensor):
                     value.zero_()
+            self.averages.follow()
             went = f"it goes back to the weights of epoch {best['epoch']:g} and "
         message = (
             f"the training has overfitted to attacks of {_steps(state.steps_back)} ({one:.1%} withstand one "

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -15,7 +16,7 @@ from striate.classifier import Classifier, load
 from striate.core.errors import ModelFileError, RunError
 from striate.core.recipe import Recipe
 from striate.core.tensors import read_header
-from striate.metrics import Evaluation
+from striate.metrics import Evaluation, MultiLabelEvaluation, Overfitting
 
 COLUMNS = (
     "epoch",
@@ -34,6 +35,12 @@ COLUMNS = (
 ROBUST_COLUMNS = ("single_step_accuracy", "robust_accuracy")
 """What a robust training has besides: validation accuracy under one step, and under PGD, which judges."""
 
+CHOSEN_COLUMNS = {
+    "macro-f1": ("validation_macro_f1",),
+    "mean-average-precision": ("validation_mean_average_precision",),
+}
+"""What a training has besides whose best epoch is chosen by another figure."""
+
 FILES = (
     "recipe.toml",
     "results.csv",
@@ -41,9 +48,11 @@ FILES = (
     "model.safetensors",
     "last.safetensors",
     "evaluation.json",
+    "overfitting.json",
     "rejected.csv",
     "curves.png",
     "confusion.png",
+    "labels.png",
     "predictions.png",
     "checkpoint",
 )
@@ -73,7 +82,9 @@ class Run:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of its ``results.csv``."""
-        return COLUMNS if self.recipe.robust is None else COLUMNS + ROBUST_COLUMNS
+        recipe = self.recipe
+        chosen = CHOSEN_COLUMNS.get(recipe.choose_by or "", ())
+        return COLUMNS + chosen + (() if recipe.robust is None else ROBUST_COLUMNS)
 
     @property
     def rows(self) -> list[Row]:
@@ -88,13 +99,41 @@ class Run:
     @property
     def evaluation(self) -> dict[str, Evaluation]:
         """What was measured at the end, by part: ``validation`` and, where there is one, ``test``."""
+        if self.multi_label:
+            raise RunError(f"images of {self.path} may have several labels; see its multi_label_evaluation")
+        return {part: Evaluation.from_dict(found) for part, found in self._evaluations().items()}
+
+    @property
+    def multi_label_evaluation(self) -> dict[str, MultiLabelEvaluation]:
+        """The same where images may have several labels."""
+        if not self.multi_label:
+            raise RunError(f"images of {self.path} are of one class each; see its evaluation")
+        return {part: MultiLabelEvaluation.from_dict(found) for part, found in self._evaluations().items()}
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether images may have several labels, or none, as was found when it was finished."""
+        return any("mean_average_precision" in found for found in self._evaluations().values())
+
+    def _evaluations(self) -> dict[str, dict[str, Any]]:
         try:
             text = (self.path / "evaluation.json").read_text(encoding="utf-8")
-            values = json.loads(text)
-            return {part: Evaluation.from_dict(found) for part, found in values.items()}
+            values: dict[str, dict[str, Any]] = json.loads(text)
+            return values
         except (OSError, ValueError) as error:
             raise RunError(
                 f"{self.path} has no evaluation yet; 'striate train --resume {self.path}' finishes it"
+            ) from error
+
+    @property
+    def overfitting(self) -> Overfitting:
+        """The gap between training and validation accuracy of the best epoch, and what it says."""
+        try:
+            text = (self.path / "overfitting.json").read_text(encoding="utf-8")
+            return Overfitting.from_dict(json.loads(text))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{self.path} does not say whether it has overfitted: it is not finished, or older than that"
             ) from error
 
     @property

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from striate.classifier import Classifier, Pretrained
 from striate.core.errors import ProcessError, TrainingError
 from striate.core.events import Event, OnEvent, ignore
+from striate.core.files import write_text
 from striate.core.recipe import Recipe
 from striate.core.version import VERSION
-from striate.data import Dataset, Split
+from striate.data import Dataset
 from striate.data.augment_language import make_augmentation
 from striate.data.batches import Batches
 from striate.engine.budgets import Budget, StepBudget, TimeBudget
@@ -28,13 +28,18 @@ from striate.engine.world import World
 from striate.training.device_loop import DeviceLoop
 from striate.training.finish import finish, write_rejected
 from striate.training.frozen_features import HeadTraining
+from striate.training.logits import LogitsOf
 from striate.training.loop import Loop
+from striate.training.objective import Objective, objective_of
+from striate.training.overfitting import find_overfitting, rows_measured
 from striate.training.program import Program
 from striate.training.records import append_row, logged, write_rows, writing
+from striate.training.regularising import regularise
 from striate.training.reusing import keep, program_of
 from striate.training.robust_loop import RobustLoop
 from striate.training.run import Run
 from striate.training.state import State, read_checkpoint, restore, save_checkpoint
+from striate.training.telling import tell_start
 from striate.training.transfer import Transfer
 
 
@@ -72,6 +77,7 @@ class Session:
         timings: how long the parts of the work took.
         pretrained: what the network started from, which a resumed training need not find again.
         transfer: which of its parts learn when.
+        objective: what is minimised, and what the best epoch is chosen by.
     """
 
     run: Run
@@ -86,6 +92,7 @@ class Session:
     timings: Timings
     pretrained: Pretrained | None = None
     transfer: Transfer | None = None
+    objective: Objective = field(default_factory=Objective)
 
     @classmethod
     def new(
@@ -125,13 +132,15 @@ class Session:
                 device=classifier.policy.device,
                 seed=recipe.seed,
                 augmentation=make_augmentation(
-                    recipe.augment, flip=bool(recipe.flip), shift=recipe.shift or 0
+                    recipe.augment, flip=bool(recipe.flip), shift=recipe.shift or 0, dims=dataset.dims
                 ),
                 classes=len(dataset.classes),
                 world=world,
+                balanced=recipe.balance == "sampling",
             )
         world.copy_from_writer([*classifier.parameters(), *classifier.buffers()])
         synchronise_norms(classifier.network, world, device=classifier.policy.device)
+        regularise(classifier.network, recipe)
         transfer = Transfer.of(classifier.network, recipe)
         rate_of = {} if transfer is None else {"rate_of": transfer.rate_of}
         optimizers = make_optimizers(classifier.network, recipe, **rate_of)
@@ -149,53 +158,8 @@ class Session:
             timings,
             pretrained,
             transfer,
+            objective_of(recipe, dataset, device=classifier.policy.device),
         )
-
-    def _tell_start(self, preparation: float) -> None:
-        count = sum(parameter.numel() for parameter in self.classifier.network.parameters())
-        size = "x".join(map(str, self.dataset.size))
-        self.on_event(
-            Event(
-                "start",
-                {
-                    "run": str(self.run.path),
-                    "data": self.dataset.name,
-                    "images": {
-                        "train": len(self.dataset.train),
-                        "validation": len(self.dataset.validation),
-                        "test": len(self.dataset.test) if self.dataset.test is not None else 0,
-                    },
-                    "classes": len(self.dataset.classes),
-                    "image": f"{size}x{self.dataset.channels}",
-                    "rejected": len(self.dataset.rejected),
-                    "model": self.recipe.model,
-                    "parameters": count,
-                    "compute": str(self.classifier.policy),
-                    "processes": self.world.size if self.world.size > 1 else None,
-                    "budget": f"{self.recipe.minutes:g} minutes"
-                    if self.recipe.minutes is not None
-                    else f"{self.recipe.epochs:g} epochs",
-                    "resident": self.batches.resident,
-                    "preparation_seconds": round(preparation, 3),
-                    "step": self.state.step,
-                },
-            )
-        )
-        for note in self.dataset.notes:
-            self.on_event(Event("note", {"message": note}))
-        if self.dataset.rejected:
-            count, listed = len(self.dataset.rejected), self.run.path / "rejected.csv"
-            message = f"files that could not be read and are left out: {count:,}; {listed} lists them"
-            self.on_event(Event("warning", {"message": message}))
-        if self.batches.batch < self.world.size:
-            message = f"a batch of {self.batches.batch} gives {self.world.size} processes too little to do"
-            self.on_event(Event("warning", {"message": message}))
-        if self.dataset.test is None:
-            message = (
-                "there is no test part: what is reported is measured on the validation part, on which the "
-                "best epoch and the temperature are chosen, and so a little too good"
-            )
-            self.on_event(Event("note", {"message": message}))
 
     def complete(self, *, preparation: float) -> Run:
         """Train to the end of the budget and write what a run ends with.
@@ -222,7 +186,7 @@ class Session:
 
     def _complete(self, preparation: float) -> Run:
         self.world.by_writer(self._begin)
-        self._tell_start(preparation)
+        tell_start(self, preparation=preparation)
         program = program_of(self)
         loop = self._loop(program)
         try:
@@ -240,7 +204,12 @@ class Session:
                 self.world.by_writer(self._keep_best)
             raise
         began = time.perf_counter()
-        evaluations = finish(
+        head = loop if isinstance(loop, HeadTraining) else None
+        logits = LogitsOf(self.classifier, self.world, program, head)
+        self.world.by_writer(self._keep_last)
+        self.classifier.network.load_state_dict(self.state.best)
+        self._look_for_overfitting(logits)
+        reported = finish(
             self.run,
             self.classifier,
             dataset=self.dataset,
@@ -248,21 +217,20 @@ class Session:
             on_event=self.on_event,
             world=self.world,
             timings=self.timings,
-            logits=self._logits_by(loop, program),
+            logits=logits,
         )
         if program is not None:
             self._tell_timings()
             keep(program)
-        part, evaluation = list(evaluations.items())[-1]
         self.on_event(
             Event(
                 "done",
                 {
                     "run": str(self.run.path),
-                    "part": part,
-                    "accuracy": evaluation.accuracy,
-                    "interval": evaluation.interval,
-                    "images": evaluation.images,
+                    "part": reported.part,
+                    reported.name: reported.value,
+                    "interval": reported.interval,
+                    "images": reported.images,
                     "best_epoch": self.state.best_epoch,
                     "training_seconds": round(self.state.elapsed, 3),
                     "finish_seconds": round(time.perf_counter() - began, 3),
@@ -289,15 +257,27 @@ class Session:
             on_event=self._record,
             world=self.world,
             timings=self.timings,
+            objective=self.objective,
         )
 
-    def _logits_by(
-        self, loop: Loop | HeadTraining, program: Program | None
-    ) -> Callable[[Split], Tensor] | None:
-        """Give what computes logits of a part faster than the classifier does, where something does."""
-        if isinstance(loop, HeadTraining):
-            return loop.logits
-        return None if program is None else lambda split: program.logits(split.images).cpu()
+    def _look_for_overfitting(self, logits: LogitsOf) -> None:
+        """Measure how much better the best weights are on what they learnt from, say it and write it."""
+        with self.timings.of("looking for overfitting"):
+            found = find_overfitting(
+                self.dataset,
+                logits(self.dataset.train, rows_measured(self.dataset)),
+                rows=self.state.rows,
+                best_epoch=self.state.best_epoch,
+                recipe=self.recipe,
+                objective=self.objective,
+            )
+
+        def write() -> None:
+            with writing(self.run.path):
+                write_text(self.run.path / "overfitting.json", json.dumps(found.to_dict(), indent=1))
+
+        self.world.by_writer(write)
+        self.on_event(Event("note", {"message": str(found), "overfitting": found.to_dict()}))
 
     def _loop(self, program: Program | None) -> Loop | HeadTraining:
         if self.transfer is not None and self.transfer.features_only:
@@ -314,6 +294,7 @@ class Session:
             "on_event": self._record,
             "world": self.world,
             "transfer": self.transfer,
+            "objective": self.objective,
         }
         if program is not None:
             return DeviceLoop(**parts, program=program)
@@ -357,14 +338,20 @@ class Session:
                 facts=facts,
             )
 
+    def _keep_last(self) -> None:
+        """Write the weights after the last step."""
+        with writing(self.run.path):
+            self.classifier.save(self.run.path / "last.safetensors")
+
     def _keep_best(self) -> bytes:
         """Write the weights of the best epoch so far as the model and say which that was."""
         if not self.state.best:
             return b"no epoch was finished, so there is no model yet"
         self.classifier.network.load_state_dict(self.state.best)
         self.classifier.save(self.run.path / "model.safetensors")
-        accuracy = self.state.rows[self.state.best_epoch - 1]["validation_accuracy"]
-        kept = f"the model of epoch {self.state.best_epoch} (validation accuracy {accuracy:.4f}) is kept"
+        value = self.state.rows[self.state.best_epoch - 1][self.objective.column]
+        named = self.objective.column.replace("_", " ")
+        kept = f"the model of epoch {self.state.best_epoch} ({named} {value:.4f}) is kept"
         return kept.encode()
 
     def _keep_last_good(self) -> None:

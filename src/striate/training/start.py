@@ -10,13 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from striate.classifier import Pretrained
 from striate.core.device import Policy, choose_policy
-from striate.core.errors import RunError
+from striate.core.errors import RecipeError, RunError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.recipe import Recipe
 from striate.data import Dataset, HoldOut, UpTo, open_dataset
 from striate.data.augment_language import check_augment, parse_policy
+from striate.data.axes import NOUNS
 from striate.data.leakage import audit_briefly
 from striate.engine.progress import terminal_progress
 from striate.engine.randomness import borrowed_generators
@@ -24,6 +27,8 @@ from striate.engine.timings import Timings
 from striate.engine.world import World, join
 from striate.recipes import resolve
 from striate.training.building import new_classifier
+from striate.training.multi_label_objective import suited_to_labels
+from striate.training.regularising import check_controls
 from striate.training.run import Run, clear_parts, new_run, open_run
 from striate.training.session import Session, computed_by
 from striate.training.starting_point import starting_point
@@ -122,6 +127,7 @@ def _begin(
         tensors = None if pretrained is None else pretrained.tensors(on_event=on_event)
     world.by_writer(lambda: _audit(dataset, wanted, on_event))
     opened = time.perf_counter()
+    policy = _sound(policy, dataset, wanted)
     decided = _decide(wanted, dataset, policy)
     _check_fit(world, dataset, decided)
     timings = Timings(policy.device)
@@ -130,6 +136,7 @@ def _begin(
             dataset, decided, policy, timings=timings, pretrained=pretrained, tensors=tensors
         )
         frozen_blocks(classifier.network, decided)  # too many are refused before anything is written
+        check_controls(classifier.network, decided)
 
         def begin() -> bytes:
             run = new_run(dataset.name, out)  # not before: what does not fit must leave nothing behind
@@ -212,20 +219,38 @@ def _audit(dataset: Dataset, wanted: Recipe, on_event: OnEvent) -> None:
 
 def _decide(wanted: Recipe, dataset: Dataset, policy: Policy) -> Recipe:
     decided = resolve(
-        wanted,
+        suited_to_labels(wanted, several=dataset.multi_label),
         images=len(dataset.train),
         size=dataset.size,
         flip=dataset.flip,
         precision=policy.precision,
         device=policy.device,
     )
-    check_augment(decided.augment, channels=dataset.channels)
+    check_augment(decided.augment, channels=dataset.channels, dims=dataset.dims)
+    if decided.robust is not None and dataset.train.images.dtype != np.uint8:
+        raise RecipeError(
+            f"robust is '{decided.robust}', a ball of pixels in [0, 1], and the {NOUNS[dataset.dims]} of "
+            f"{dataset.name} are "
+            "of other numbers; leave robust out"
+        )
     return decided
 
 
 def _policy(device: str | None, precision: str | None, world: World) -> Policy:
     policy = choose_policy(device, precision)
     return replace(policy, device=world.own_device(policy.device))
+
+
+def _sound(policy: Policy, dataset: Dataset, wanted: Recipe) -> Policy:
+    """Take a precision whose gradients are right, unless another one was asked for."""
+    suited = policy.suited_to(dataset.dims)
+    if suited != policy and wanted.precision is not None:
+        raise RecipeError(
+            f"precision is '{wanted.precision}', in which torch computes wrong gradients of "
+            f"{NOUNS[dataset.dims]} on CPUs; "
+            f"'{suited.precision}' works"
+        )
+    return suited
 
 
 def _check_fit(world: World, dataset: Dataset, recipe: Recipe) -> None:

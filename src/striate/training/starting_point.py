@@ -50,7 +50,7 @@ def starting_point(wanted: Recipe, opened: Opens) -> tuple[Recipe, Pretrained | 
     pretrained = find_pretrained(FOR_PHOTOS)
     size = None if pretrained.size is None else UpTo(min(pretrained.size), wanted.fit or FIT)
     dataset = opened(wanted, size=size)
-    if min(dataset.size) <= LARGEST_SIDE:
+    if dataset.dims != 2 or min(dataset.size) <= LARGEST_SIDE:
         return wanted, None, dataset
     if dataset.channels != pretrained.channels:
         dataset = opened(wanted, size=size, channels=pretrained.channels)
@@ -61,7 +61,7 @@ def starting_point(wanted: Recipe, opened: Opens) -> tuple[Recipe, Pretrained | 
 
 
 def _suited(wanted: Recipe, pretrained: Pretrained) -> Recipe:
-    square = pretrained.size is not None and pretrained.size[0] == pretrained.size[1]
+    square = pretrained.size is not None and len(pretrained.size) == 2 and len(set(pretrained.size)) == 1
     return wanted.changed(
         model=pretrained.model,
         layers=wanted.layers or pretrained.layers,

@@ -17,7 +17,7 @@ from striate.training.run import Row
 
 FORMAT = "striate.checkpoint.2"
 
-_GROUPS = ("best", "pruning")
+_GROUPS = ("best", "pruning", "averages")
 
 
 @dataclass
@@ -41,6 +41,7 @@ class State:
         steps_back: how often a robust training went back from weights that had overfitted to its attack.
         best: the network's tensors after the best epoch.
         pruning: what `striate.training.pruning.Pruning` goes on from.
+        averages: of the network's tensors over the latest steps, where they are kept.
     """
 
     step: int = 0
@@ -59,6 +60,7 @@ class State:
     steps_back: int = 0
     best: dict[str, Tensor] = field(default_factory=dict, repr=False)
     pruning: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    averages: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
 
 def save_checkpoint(

@@ -83,7 +83,7 @@ class Transfer:
             frozen=frozen,
             gradual=recipe.freeze == "none",
             head_first=recipe.freeze != "none",
-            features_only=frozen == len(blocks) and not changes_images(recipe),
+            features_only=fits_features_only(network, recipe),
         )
 
     def rate_of(self, parameter: Tensor) -> float:
@@ -151,6 +151,24 @@ def frozen_blocks(network: nn.Module, recipe: Recipe) -> int:
             "freezes all of them"
         )
     return frozen
+
+
+def fits_features_only(network: nn.Module, recipe: Recipe) -> bool:
+    """Say whether nothing but the head is fitted, to features that are computed once.
+
+    Args:
+        network: that is to be trained.
+        recipe: with everything decided.
+
+    Returns:
+        Whether all of a pre-trained network but its head is frozen, and images are the same in all epochs.
+
+    Raises:
+        RecipeError: where more blocks are to be frozen than there are.
+    """
+    if recipe.pretrained is None or changes_images(recipe):
+        return False
+    return frozen_blocks(network, recipe) == len(blocks_of(network))
 
 
 def changes_images(recipe: Recipe) -> bool:
