@@ -41,6 +41,17 @@ def test_maps_follow_where_the_network_can_compute_so(views) -> None:
     assert network(images).equal(expected)
 
 
+def test_maps_of_one_channel_are_followed_by_maps_with_channels_last() -> None:
+    layer, images = nn.Conv2d(1, 5, 3), torch.rand(2, 1, 8, 8)
+    before, expected = layout(layer), layer(images)
+    assert expected.is_contiguous()
+    with filters_channels_last(layer, images):
+        maps = layer(images)
+        assert maps.is_contiguous(memory_format=torch.channels_last)
+        assert torch.allclose(maps, expected, atol=1e-6)
+    assert layout(layer) == before
+
+
 def test_filters_are_put_back_after_a_crash() -> None:
     network, images = Network(views=False), torch.rand(2, 3, 8, 8)
     before = layout(network)

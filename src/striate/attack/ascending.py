@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,6 +29,42 @@ class Reached:
     met: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """The images of a pass that have not fallen.
+
+    Args:
+        goal: aligned with them.
+        region: of them.
+        rows: int64, which of all images they are.
+        points: where they stand.
+        labels: their true classes.
+    """
+
+    goal: Goal
+    region: Region
+    rows: Tensor
+    points: Tensor
+    labels: Tensor
+
+    def of(self, left: Tensor) -> Standing:
+        """Keep some of them.
+
+        Args:
+            left: int64, which ones.
+
+        Returns:
+            These.
+        """
+        return Standing(
+            self.goal.rows(left),
+            self.region.rows(left),
+            self.rows[left],
+            self.points[left],
+            self.labels[left],
+        )
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ascent:
     """A climb of some steps: a forward and a backward pass each, and a forward pass after the last.
@@ -53,6 +89,8 @@ class Ascent:
     def climb(self, victim: Victim, points: Tensor, labels: Tensor, region: Region) -> Reached:
         """Climb from points, and drop the images that have fallen from the next passes.
 
+        As many images as pass at once make all their steps before the next ones begin: they stay in caches.
+
         Args:
             victim: the model, inside its block.
             points: where to begin, N x C x spatial, inside the region.
@@ -62,34 +100,45 @@ class Ascent:
         Returns:
             The points reached, in their order.
         """
-        goal, velocity = self.goal, torch.zeros(())
-        best = points.clone()
-        highest = points.new_full((len(points),), -torch.inf)
-        met = torch.zeros_like(labels, dtype=torch.bool)
-        rows = torch.arange(len(points), device=points.device)
+        reached = Reached(
+            points.clone(),
+            points.new_full((len(points),), -torch.inf),
+            torch.zeros_like(labels, dtype=torch.bool),
+        )
+        everything = torch.arange(len(points), device=points.device)
+        for rows in torch.split(everything, victim.at_once(points)):
+            own = Standing(self.goal.rows(rows), region.rows(rows), rows, points[rows], labels[rows])
+            self._climb_together(victim, own, reached)
+        return reached
+
+    def _climb_together(self, victim: Victim, standing: Standing, reached: Reached) -> None:
+        """Climb from points that pass together, and note what each image reached."""
+        velocity = torch.zeros(())
+        best, highest = standing.points, standing.points.new_full((len(standing.points),), -torch.inf)
         for step in range(self.steps + 1):
+            goal, points, labels = standing.goal, standing.points, standing.labels
             if step < self.steps:
                 logits, scores, gradient = victim.gradient(points, self._score(goal, labels))
                 fallen = victim.confirmed(goal, logits, points, labels)
             else:
                 logits = victim.logits(points)
                 scores, fallen = self._score(goal, labels)(logits), goal.is_met(logits, labels)
-            better = (scores.to(highest.dtype) > highest[rows]) | fallen
-            best[rows[better]] = points[better]
-            highest[rows[better]] = scores[better].to(highest.dtype)
-            met[rows[fallen]] = True
+            better = (scores.to(highest.dtype) > highest) | fallen
+            best = torch.where(per_image(better, points), points, best)
+            highest = torch.where(better, scores.to(highest.dtype), highest)
+            if step == self.steps or bool(fallen.any()):
+                _note(reached, standing.rows, best, highest, fallen)
             if step == self.steps or bool(fallen.all()):
-                break
+                return
             if self.momentum:
                 velocity = self.momentum * velocity + _over_mean_size(gradient)
                 gradient = velocity
             if bool(fallen.any()):
                 left = (~fallen).nonzero().squeeze(1)
-                rows, points, labels, gradient = rows[left], points[left], labels[left], gradient[left]
-                goal, region = goal.rows(left), region.rows(left)
-                velocity = gradient
-            points = region.project(points + self.length * self.ball.ascent(points, gradient))
-        return Reached(best, highest, met)
+                standing, gradient = standing.of(left), gradient[left]
+                best, highest, velocity = best[left], highest[left], gradient
+            stepped = standing.points + self.length * self.ball.ascent(standing.points, gradient)
+            standing = replace(standing, points=standing.region.project(stepped))
 
     def _score(self, goal: Goal, labels: Tensor) -> Score:
         return lambda logits: aimed(self.loss, goal, logits, labels)
@@ -111,6 +160,10 @@ def check_steps(steps: int, relative_step: float | None) -> None:
         raise AttackError(f"an attack of {steps} steps cannot be; 1 is the least")
     if relative_step is not None and not 0 < relative_step < float("inf"):
         raise AttackError(f"a step of {relative_step} times the radius leads nowhere; 0.1 is usual")
+
+
+def _note(reached: Reached, rows: Tensor, points: Tensor, scores: Tensor, met: Tensor) -> None:
+    reached.points[rows], reached.scores[rows], reached.met[rows] = points, scores, met
 
 
 def _over_mean_size(gradient: Tensor) -> Tensor:

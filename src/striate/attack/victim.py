@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from striate.attack.goals import Goal
 from striate.core.errors import AttackError
 from striate.engine.borrowing import borrowed_for_gradients
+from striate.engine.input_gradients import fast_input_gradients
 from striate.engine.ordering import filters_channels_last
 from striate.engine.passes import images_at_once
 from striate.nn.inputs import by
@@ -120,7 +121,7 @@ class Victim:
             AttackError: where it does not give one tensor of N x classes.
         """
         given = images.detach() if self._dtype is None else images.detach().to(self._dtype)
-        at_once = self._at_once(images)
+        at_once = self.at_once(images)
         with torch.no_grad(), self._as_deployed(images.device.type):
             parts = [self._answer(self._model, part) for part in torch.split(given, at_once)]
         self.forwards += len(images)
@@ -140,12 +141,13 @@ class Victim:
         Raises:
             AttackError: where no gradient comes back through the model, or it does not give N x classes.
         """
-        model, at_once, start = self._for_gradients(images), self._at_once(images), 0
+        model, at_once, start = self._for_gradients(images), self.at_once(images), 0
         found: list[tuple[Tensor, Tensor, Tensor]] = []
         for part in torch.split(images.detach(), at_once):
             leaf = part.clone().requires_grad_()
             with torch.autocast(images.device.type, enabled=False):
-                logits = self._answer(model, leaf)
+                with fast_input_gradients(model):
+                    logits = self._answer(model, leaf)
                 scores = _scores_of_part(score, logits, start, len(images))
                 found.append((logits.detach(), scores.detach(), _derivative(scores, leaf)))
             start += len(part)
@@ -169,14 +171,15 @@ class Victim:
         Raises:
             AttackError: as `gradient`.
         """
-        model, at_once = self._for_gradients(images), self._at_once(images)
+        model, at_once = self._for_gradients(images), self.at_once(images)
         found: list[tuple[Tensor, Tensor]] = []
         for part, wanted in zip(
             torch.split(images.detach(), at_once), torch.split(classes, at_once), strict=True
         ):
             leaf = part.clone().requires_grad_()
             with torch.autocast(images.device.type, enabled=False):
-                logits = self._answer(model, leaf)
+                with fast_input_gradients(model):
+                    logits = self._answer(model, leaf)
                 chosen = logits.gather(1, wanted).unbind(dim=1)
                 last = len(chosen) - 1
                 gradients = [
@@ -216,8 +219,15 @@ class Victim:
         dtype = self._autocast.get(kind)
         return nullcontext() if dtype is None else torch.autocast(kind, dtype=dtype)
 
-    def _at_once(self, images: Tensor) -> int:
-        """Say how many images may pass at once; the first time also lay the model out for speed."""
+    def at_once(self, images: Tensor) -> int:
+        """Say how many images may pass at once; the first time also lay the model out for speed.
+
+        Args:
+            images: N x C x spatial, of which one is tried.
+
+        Returns:
+            At least 1.
+        """
         if not self._prepared:
             self._prepared = True
             if isinstance(self._model, nn.Module):

@@ -34,12 +34,21 @@ def filters_channels_last(network: nn.Module, images: Tensor) -> Iterator[None]:
     kept = [weight.data for weight in filters]
     try:
         for weight in filters:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+            weight.data = _channels_last(weight.data)
         if filters and not _computes(network, images[:1]):
             _put_back(filters, kept)
         yield
     finally:
         _put_back(filters, kept)
+
+
+def _channels_last(weight: Tensor) -> Tensor:
+    laid = weight.contiguous(memory_format=torch.channels_last)
+    if laid.shape[1] > 1:
+        return laid
+    # Of one channel both orders are the same in memory: it is the strides that maps follow.
+    high, wide = laid.shape[2:]
+    return laid.as_strided(laid.shape, (high * wide, 1, wide, 1))
 
 
 def _filters(network: nn.Module) -> list[nn.Parameter]:

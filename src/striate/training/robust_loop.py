@@ -14,6 +14,7 @@ from striate.attack import PGD, Ball, Draws, parse_ball
 from striate.core.events import Event
 from striate.core.seeds import derive
 from striate.data.batches import as_numbers, as_tensor
+from striate.engine.input_gradients import fast_input_gradients
 from striate.training.loop import Loop
 from striate.training.run import Row
 
@@ -114,7 +115,9 @@ class RobustLoop(Loop):
         changed = self._start(pixels)
         for _ in range(steps):
             leaf = changed.requires_grad_()
-            (gradient,) = torch.autograd.grad(score(self._logits(leaf)), leaf)
+            with fast_input_gradients(self.classifier.network):
+                logits = self._logits(leaf)
+            (gradient,) = torch.autograd.grad(score(logits), leaf)
             changed = region.project(leaf.detach() + length * self._ball.ascent(leaf.detach(), gradient))
         return changed
 
