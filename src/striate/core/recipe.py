@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 from striate.core.device import PRECISIONS
-from striate.core.errors import RecipeError, unknown_name
-from striate.core.files import write_text
+from striate.core.errors import RecipeError
+from striate.core.recipe_form import Range, RecipeForm, check_fields
 
 FITS = ("pad", "crop", "stretch")
 OPTIMIZERS = ("muon", "sgd", "adamw")
@@ -20,7 +16,7 @@ FREEZES = ("backbone", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(RecipeForm):
     """Everything a training needs beyond its data; prints, compares, and round-trips through TOML.
 
     A field that is ``None`` is decided when training starts, from the data and the machine; the
@@ -31,12 +27,13 @@ class Recipe:
             that of ``pretrained``, else compact-medium up to 128 pixels (compact-light for under 3
             epochs), else resnet18.
         layers: what the model ``stacked`` consists of, in words with commas, such as
-            ``conv32k5,max2,conv64,max,dense128,drop0.2``; ``None``: what it has by default.
+            ``conv32k5,max2,conv64,max,dense128,drop0.2``, or a trunk, such as ``width64``; ``None``: what it
+            has by default.
         pretrained: what a training starts from instead of chance: a name of
             `striate.classifier.PUBLISHED`, such as ``efficientnet-lite0``, one of timm's, such as
-            ``timm:convnext_atto``, a run, a model file, or a safetensors file of a network's tensors;
-            ``none``: chance; ``None``: efficientnet-lite0 for photos (images of over 128 pixels) where no
-            model is named, else chance.
+            ``timm:convnext_atto``, a run (of a generator: what its discriminator learnt), a model file, or a
+            safetensors file of a network's tensors; ``none``: chance; ``None``: efficientnet-lite0 for photos
+            (images of over 128 pixels) where no model is named, else chance.
         freeze: what of a pre-trained network does not learn: ``backbone`` (all but the head), a number (so
             many of its first blocks), or ``none`` (all of it learns, block after block from the last one);
             ``None``: the head learns first, then all.
@@ -133,142 +130,22 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_types(self)
-        if self.fit is not None:
-            _check_choice("fit", self.fit, FITS)
-        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        _check_choice("schedule", self.schedule, SCHEDULES)
-        if self.robust_method is not None:
-            _check_choice("robust_method", self.robust_method, ROBUST_METHODS)
+        check_fields(self, choices=_CHOICES, ranges=_RANGES)
         if self.freeze is not None and not (self.freeze in FREEZES or self.freeze.isdecimal()):
             raise RecipeError(
                 f"freeze is '{self.freeze}', where 'backbone', 'none' or a number of blocks is wanted"
             )
-        if self.precision is not None:
-            _check_choice("precision", self.precision, PRECISIONS)
-        if self.epochs is not None and self.minutes is not None:
-            raise RecipeError(
-                f"epochs={self.epochs:g} and minutes={self.minutes:g} are two budgets; give one of them"
-            )
-        for name, low, high, low_open, high_open in _RANGES:
-            _check_range(name, getattr(self, name), low, high, low_open, high_open)
-
-    def changed(self, **changes: Any) -> Recipe:
-        """Copy the recipe with some fields changed.
-
-        Args:
-            changes: fields and their new values. A new budget replaces the old one.
-
-        Returns:
-            The new recipe.
-
-        Raises:
-            RecipeError: for a field that does not exist (naming the nearest) or a value out of range.
-
-        >>> Recipe(epochs=3).changed(minutes=2).epochs is None
-        True
-        """
-        names = [field.name for field in fields(self)]
-        for name in changes:
-            if name not in names:
-                raise RecipeError(unknown_name("recipe field", name, names))
-        if changes.get("minutes") is not None and "epochs" not in changes:
-            changes["epochs"] = None
-        if changes.get("epochs") is not None and "minutes" not in changes:
-            changes["minutes"] = None
-        return replace(self, **changes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields that are decided, by name.
-
-        Returns:
-            A dictionary of plain values, without those that are ``None``.
-        """
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
-        """Make a recipe from fields by name; what is absent keeps its default.
-
-        Args:
-            values: fields and values, as from a TOML file.
-
-        Returns:
-            The recipe.
-
-        Raises:
-            RecipeError: for a field that does not exist or a value out of range.
-        """
-        names = [field.name for field in fields(cls)]
-        if not isinstance(values, Mapping):
-            raise RecipeError(f"a recipe is a table of fields, and {values!r:.80} is none")
-        for name in values:
-            if name not in names:
-                raise RecipeError(unknown_name("recipe field", str(name), names))
-        return cls(**values)
-
-    def to_toml(self) -> str:
-        """Write the decided fields as TOML.
-
-        Returns:
-            The text of a recipe file.
-
-        >>> Recipe.from_toml(Recipe(epochs=3, flip=False).to_toml()) == Recipe(epochs=3, flip=False)
-        True
-        """
-        import tomli_w
-
-        return tomli_w.dumps(self.to_dict())
-
-    @classmethod
-    def from_toml(cls, text: str) -> Recipe:
-        """Read a recipe from the text of a TOML file.
-
-        Args:
-            text: TOML with recipe fields at its top level.
-
-        Returns:
-            The recipe.
-
-        Raises:
-            RecipeError: where the text is no TOML or its fields are unknown or out of range.
-        """
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(f"the recipe is not TOML: {error}") from error
-        return cls.from_dict(values)
-
-    def save(self, path: Path | str) -> None:
-        """Write the recipe to a TOML file, atomically.
-
-        Args:
-            path: the file to be made or replaced.
-        """
-        write_text(path, self.to_toml())
-
-    @classmethod
-    def load(cls, path: Path | str) -> Recipe:
-        """Read a recipe from a TOML file.
-
-        Args:
-            path: a file written by `save` or by hand.
-
-        Returns:
-            The recipe.
-
-        Raises:
-            RecipeError: where there is no such file, it is no TOML text, or its fields are wrong.
-        """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"cannot read the recipe {path}: {error}") from error
-        return cls.from_toml(text)
 
 
-# name, lowest, highest, lowest is excluded, highest is excluded
-_RANGES: tuple[tuple[str, float, float, bool, bool], ...] = (
+_CHOICES = {
+    "fit": FITS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "robust_method": ROBUST_METHODS,
+    "precision": PRECISIONS,
+}
+
+_RANGES: tuple[Range, ...] = (
     ("size", 1, 4096, False, False),
     ("validation", 0, 0.5, True, False),
     ("epochs", 0, 1e6, True, False),
@@ -286,63 +163,3 @@ _RANGES: tuple[tuple[str, float, float, bool, bool], ...] = (
     ("average_shifted", 0, 4096, False, False),
     ("seed", 0, 2**63 - 1, False, False),
 )
-
-_INTEGERS = ("size", "validate_every", "batch", "shift", "average_shifted", "seed")
-_STRINGS = (
-    "model",
-    "layers",
-    "pretrained",
-    "freeze",
-    "fit",
-    "group_by",
-    "optimizer",
-    "schedule",
-    "precision",
-    "augment",
-    "robust",
-    "robust_method",
-)
-_BOOLEANS = ("allow_leakage", "flip", "average_mirrored", "compiled")
-_REQUIRED = (
-    "allow_leakage",
-    "validate_every",
-    "optimizer",
-    "schedule",
-    "warmup",
-    "average_shifted",
-    "compiled",
-    "seed",
-)
-
-
-def _check_types(recipe: Recipe) -> None:
-    for field in fields(recipe):
-        value = getattr(recipe, field.name)
-        if value is None and field.name not in _REQUIRED:
-            continue
-        if field.name in _STRINGS:
-            fits, kind = isinstance(value, str), "a name"
-        elif field.name in _BOOLEANS:
-            fits, kind = isinstance(value, bool), "true or false"
-        elif field.name in _INTEGERS:
-            fits, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
-        else:
-            fits, kind = isinstance(value, int | float) and not isinstance(value, bool), "a number"
-        if not fits:
-            raise RecipeError(f"{field.name} is {value!r}, where {kind} is wanted")
-
-
-def _check_choice(name: str, value: str, options: tuple[str, ...]) -> None:
-    if value not in options:
-        raise RecipeError(unknown_name(name, value, options))
-
-
-def _check_range(
-    name: str, value: float | None, low: float, high: float, low_open: bool, high_open: bool
-) -> None:
-    if value is None:
-        return
-    inside = (low < value if low_open else low <= value) and (value < high if high_open else value <= high)
-    if not inside:  # a NaN is inside nothing
-        left, right = "(" if low_open else "[", ")" if high_open else "]"
-        raise RecipeError(f"{name} is {value:g}, which is not in {left}{low:g}, {high:g}{right}")

@@ -1,4 +1,4 @@
-"""Pure functions that measure a classifier from its logits and the true labels; nothing here keeps state."""
+"""Pure functions that measure a classifier by its logits, or generated images by their features."""
 
 from striate.metrics.calibration import (
     brier_score,
@@ -9,19 +9,43 @@ from striate.metrics.calibration import (
 from striate.metrics.classification import accuracy, top_k_accuracy
 from striate.metrics.confident_learning import confident_joint, suspect_labels
 from striate.metrics.confusion import confusion_matrix, per_class
+from striate.metrics.estimates import Estimate
 from striate.metrics.evaluation import Evaluation, evaluate_logits
+from striate.metrics.frechet import frechet_distance, frechet_estimates, frechet_infinite
+from striate.metrics.inception import inception_estimate, inception_score
+from striate.metrics.kernel import kernel_distance, kernel_estimate
+from striate.metrics.neighbours import (
+    NeighbourEstimates,
+    density_coverage,
+    expected_coverage,
+    neighbour_estimates,
+    precision_recall,
+)
 
 __all__ = [
+    "Estimate",
     "Evaluation",
+    "NeighbourEstimates",
     "accuracy",
     "brier_score",
     "confident_joint",
     "confusion_matrix",
+    "density_coverage",
     "evaluate_logits",
     "expected_calibration_error",
+    "expected_coverage",
     "fit_temperature",
+    "frechet_distance",
+    "frechet_estimates",
+    "frechet_infinite",
+    "inception_estimate",
+    "inception_score",
+    "kernel_distance",
+    "kernel_estimate",
     "negative_log_likelihood",
+    "neighbour_estimates",
     "per_class",
+    "precision_recall",
     "suspect_labels",
     "top_k_accuracy",
 ]

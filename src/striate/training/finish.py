@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
 
 from striate.classifier import Classifier
 from striate.core.events import Event, OnEvent
-from striate.core.files import atomic_path, write_text
+from striate.core.files import write_text
 from striate.data import Dataset, Split
+from striate.engine.records import writing
 from striate.engine.timings import Timings
 from striate.engine.world import World
 from striate.metrics import Evaluation, evaluate_logits, fit_temperature
 from striate.plots import confusion_matrix, prediction_sheet, training_curves
-from striate.training.records import writing
 from striate.training.run import Run
 from striate.training.state import State
 
@@ -75,7 +74,7 @@ def finish(
 
     def write() -> None:
         _save(run, classifier, "model")
-        with writing(run.path):
+        with writing(run):
             _draw(run, classifier, shown=shown, logits=shown_logits, state=state, evaluations=evaluations)
             # Last: a run that has it is finished.
             text = json.dumps({part: found.to_dict() for part, found in evaluations.items()}, indent=1)
@@ -88,7 +87,7 @@ def finish(
 
 
 def _save(run: Run, classifier: Classifier, name: str) -> None:
-    with writing(run.path):
+    with writing(run):
         classifier.save(run.path / f"{name}.safetensors")
 
 
@@ -125,18 +124,3 @@ def _draw(
             f"{evaluation.images:,} images)"
         ),
     )
-
-
-def write_rejected(path: Path, rejected: Iterable[tuple[str, str]]) -> None:
-    """List the files that were left out, as CSV.
-
-    Args:
-        path: the file to be made.
-        rejected: name and reason of each.
-    """
-    import csv
-
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "reason"])
-        writer.writerows(rejected)

@@ -16,9 +16,9 @@ from striate.core.recipe import Recipe
 from striate.core.seeds import derive
 from striate.data import Dataset, Split
 from striate.engine.logistic import LinearHead, fit_chosen
+from striate.engine.run_directory import Row
 from striate.engine.timings import Timings
 from striate.engine.world import World
-from striate.training.run import Row
 from striate.training.state import State
 
 
