@@ -19,6 +19,7 @@ ROOMS = (
     "cli",
     "studies",
     "training",
+    "gan",
     "recipes",
     "classifier",
     "attack",

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from striate.core.device import PRECISIONS
 from striate.core.errors import RecipeError
-from striate.core.recipe import Recipe
-from striate.core.recipe_checks import (
+from striate.core.recipe import (
     BALANCES,
     CHOSEN_BY,
     FITS,
@@ -18,8 +17,9 @@ from striate.core.recipe_checks import (
     OPTIMIZERS,
     ROBUST_METHODS,
     SCHEDULES,
-    parse_penalty,
+    Recipe,
 )
+from striate.core.weight_penalties import parse_penalty
 
 
 def number(low: float, high: float, **bounds: bool) -> st.SearchStrategy[float]:

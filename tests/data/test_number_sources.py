@@ -1,4 +1,4 @@
-"""Series, volumes and clips from arrays, .npz files, folders of .npy files and tables: as they were, or refused."""
+"""Series, volumes and clips from arrays, .npz and .npy files, and tables: as they were, or refused."""
 
 import zipfile
 
@@ -66,12 +66,16 @@ def test_clips_of_bytes_stay_pixels_in_any_order_of_axes(generator, shape) -> No
     data = open_dataset((clips, LABELS))
     assert (data.dims, data.size, data.channels) == (3, (8, 10, 10), 1)
     assert data.train.images.dtype == np.uint8
-    np.testing.assert_array_equal(_sorted(_all_rows(data)).ravel(), _sorted(clips.reshape(12, 1, 8, 10, 10)).ravel())
+    np.testing.assert_array_equal(
+        _sorted(_all_rows(data)).ravel(), _sorted(clips.reshape(12, 1, 8, 10, 10)).ravel()
+    )
 
 
 def test_types_make_no_difference_but_bytes_do(generator) -> None:
     whole = generator.integers(0, 256, (12, 1, 50))
-    prints = {open_dataset((whole.astype(kind), LABELS)).fingerprint for kind in (np.int16, np.float64, np.float32)}
+    prints = {
+        open_dataset((whole.astype(kind), LABELS)).fingerprint for kind in (np.int16, np.float64, np.float32)
+    }
     assert len(prints) == 1
     assert open_dataset((whole.astype(np.uint8), LABELS)).fingerprint not in prints
 
@@ -99,7 +103,8 @@ def test_channels_at_the_end_are_said(series) -> None:
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_what_is_too_large_for_the_memory_stays_in_its_file(series, save, no_memory, order) -> None:
+@pytest.mark.usefixtures("no_memory")
+def test_what_is_too_large_for_the_memory_stays_in_its_file(series, save, order) -> None:
     arrays = {
         "x_train": np.asarray(series[:6].transpose(0, 2, 1), order=order),
         "x_val": series[6:9].transpose(0, 2, 1),
@@ -113,7 +118,7 @@ def test_what_is_too_large_for_the_memory_stays_in_its_file(series, save, no_mem
     np.testing.assert_array_equal(np.asarray(data.train.images), series[:6].astype(np.float32))
     np.testing.assert_array_equal(data.test.images[np.array([2, 0])], series[[11, 9]].astype(np.float32))
     np.testing.assert_array_equal(data.validation.images[1], series[7].astype(np.float32))
-    assert data.fingerprint == open_dataset({name: array for name, array in arrays.items()}).fingerprint
+    assert data.fingerprint == open_dataset(dict(arrays.items())).fingerprint
 
 
 def test_a_users_own_memory_map_is_not_read_whole(series, tmp_path) -> None:
@@ -124,7 +129,8 @@ def test_a_users_own_memory_map_is_not_read_whole(series, tmp_path) -> None:
     assert data.fingerprint == open_dataset((series, LABELS)).fingerprint
 
 
-def test_compressed_arrays_that_do_not_fit_the_memory_are_refused(series, save, no_memory) -> None:
+@pytest.mark.usefixtures("no_memory")
+def test_compressed_arrays_that_do_not_fit_the_memory_are_refused(series, save) -> None:
     with pytest.raises(DataError, match=r"holds 'x' compressed, which takes .* read piece by piece"):
         open_dataset(save(compressed=True, x=series, y=LABELS))
 
@@ -150,8 +156,14 @@ def test_what_is_not_finite_is_refused_with_its_row(series, save, monkeypatch, m
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"x_train": np.zeros((6, 2, 50)), "x_test": np.zeros((6, 2, 40))}, "series of unlike shapes: 2x40, 2x50"),
-        ({"x_train": np.zeros((6, 2, 50)), "x_test": np.zeros((6, 3, 8, 8))}, "x_train series, x_test images"),
+        (
+            {"x_train": np.zeros((6, 2, 50)), "x_test": np.zeros((6, 2, 40))},
+            "series of unlike shapes: 2x40, 2x50",
+        ),
+        (
+            {"x_train": np.zeros((6, 2, 50)), "x_test": np.zeros((6, 3, 8, 8))},
+            "x_train series, x_test images",
+        ),
         ({"x_train": np.zeros((6, 2, 50), complex), "x_test": np.zeros((6, 2, 50))}, "holds no real numbers"),
     ],
 )
@@ -230,7 +242,9 @@ def test_files_that_are_no_such_series_are_left_out_with_the_reason(folder) -> N
     np.save(folder / "b" / "gap.npy", np.full((60, 12), np.nan))
     data = open_dataset(folder)
     reasons = {each.name: each.reason for each in data.rejected}
-    assert set(reasons) == {f"{name}.npy" for name in ("a/other", "a/objects", "b/image", "b/text", "b/empty", "b/gap")}
+    assert set(reasons) == {
+        f"{name}.npy" for name in ("a/other", "a/objects", "b/image", "b/text", "b/empty", "b/gap")
+    }
     assert reasons["a/other.npy"] == "it is of series of 3 channels, where most are series of 12"
     assert "no series or volume" in reasons["b/image.npy"]
     assert "no finite numbers" in reasons["b/gap.npy"]

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from striate.engine.schedules import rate_factor
+from striate.engine.schedules import late_decay, rate_factor
 
 
 @given(share=st.floats(-1, 2), warmup=st.floats(0, 0.99), schedule=st.sampled_from(["linear", "one-cycle"]))
@@ -40,3 +40,9 @@ def test_it_equals_the_schedulers_of_torch() -> None:
         assert found == pytest.approx(expected, abs=1e-6)
         optimizer.step()
         oracle.step()
+
+
+def test_a_late_decay_stays_and_then_falls_to_nothing() -> None:
+    assert [late_decay(share, decay=0.5) for share in (-1, 0, 0.5, 0.75, 1, 2)] == [1, 1, 1, 0.5, 0, 0]
+    assert late_decay(1, decay=0) == 1
+    assert late_decay(0.25, decay=1) == 0.75

@@ -1,4 +1,4 @@
-"""Networks for series, images and volumes: built for each, the same laws, and a refusal where there is none."""
+"""Networks for series, images and volumes: built for each, the same laws, a refusal where there is none."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ def test_every_family_but_those_of_images_is_built_for_series_and_volumes(name, 
         network = build(name, classes=5, channels=4, size=SIZES[dims])
         assert network(torch.empty(2, 4, *SIZES[dims])).shape == (2, 5)
     kinds = {1: nn.Conv1d, 3: nn.Conv3d}[dims]
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)]
+    convolutions = [
+        module for module in network.modules() if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    ]
     assert all(isinstance(module, kinds) for module in convolutions)
     assert convolutions or name == "mlp"
 
 
 @pytest.mark.parametrize("name", sorted(ONLY_IMAGES))
 def test_networks_of_images_say_what_else_takes_series(name) -> None:
-    with pytest.raises(ShapeError, match=f"'{name}' takes images, and these are series of 96; compact-medium"):
+    with pytest.raises(
+        ShapeError, match=f"'{name}' takes images, and these are series of 96; compact-medium"
+    ):
         build(name, classes=5, channels=4, size=(96,))
 
 
@@ -62,7 +66,9 @@ def test_every_weight_of_a_compact_network_learns(dims) -> None:
     network = build("compact-small", classes=5, channels=4, size=SIZES[dims])
     assert isinstance(network, Compact)
     before = [parameter.clone() for parameter in network.parameters()]
-    network.learn_first_layer(torch.randn(4, 4, *SIZES[dims]))  # of images alone there is something to compute
+    network.learn_first_layer(
+        torch.randn(4, 4, *SIZES[dims])
+    )  # of images alone there is something to compute
     assert all(one.equal(other) for one, other in zip(before, network.parameters(), strict=True))
     network(torch.randn(4, 4, *SIZES[dims])).logsumexp(1).sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
@@ -73,7 +79,11 @@ def test_layers_that_are_spelled_out_have_the_axes_of_their_input() -> None:
     for dims, size in SIZES.items():
         network = build("stacked", classes=3, channels=2, size=size, layers=text)
         assert network(torch.randn(2, 2, *size)).shape == (2, 3)
-        kernels = {tuple(module.kernel_size) for module in network.modules() if isinstance(module, nn.Conv1d | nn.Conv3d)}
+        kernels = {
+            tuple(module.kernel_size)
+            for module in network.modules()
+            if isinstance(module, nn.Conv1d | nn.Conv3d)
+        }
         assert kernels == {(5,) * dims, (3,) * dims}
     with pytest.raises(ShapeError, match="white whitens the patches of images, and these are series of 96"):
         build("stacked", classes=3, channels=2, size=(96,), layers="white,mean")

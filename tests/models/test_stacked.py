@@ -122,7 +122,7 @@ def test_a_network_without_the_choice_refuses_layers() -> None:
     with pytest.raises(RecipeError, match="'resnet18' has no choice of layers"):
         build("resnet18", classes=2, channels=1, size=(8, 8), layers="conv8")
     with pytest.raises(
-        RecipeError, match="layers are a choice of the model 'stacked', and the model is 'lenet'"
+        RecipeError, match="layers are a choice of 'stacked' and of trunks, and the model is 'lenet'"
     ):
         striate.train("digits", model="lenet", layers="conv8", epochs=1, on_event=ignore)
     with pytest.raises(LayerError, match="did you mean 'conv'"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from striate.classifier.backbone import Backbone, open_backbone
+    from striate.classifier.backbone_file import BackboneHeader, read_backbone_header
     from striate.classifier.classifier import Classifier
     from striate.classifier.evaluation import evaluate, evaluate_labels
     from striate.classifier.file import load
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PUBLISHED",
     "Backbone",
+    "BackboneHeader",
     "Classifier",
     "ModelHeader",
     "Prediction",
@@ -37,12 +39,14 @@ __all__ = [
     "open_backbone",
     "predict_each",
     "published_weights",
+    "read_backbone_header",
     "read_header",
 ]
 
 _HOMES = {
     "PUBLISHED": "published",
     "Backbone": "backbone",
+    "BackboneHeader": "backbone_file",
     "Classifier": "classifier",
     "ModelHeader": "header",
     "Prediction": "prediction",
@@ -58,6 +62,7 @@ _HOMES = {
     "open_backbone": "backbone",
     "predict_each": "prediction",
     "published_weights": "published",
+    "read_backbone_header": "backbone_file",
     "read_header": "header",
 }
 

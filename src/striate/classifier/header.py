@@ -114,8 +114,8 @@ def read_header(path: Path | str) -> ModelHeader:
     """
     file = model_file(path)
     header = tensors.read_header(file)
-    _check_format(header.metadata, file)
-    values = {name: _value(header.metadata, name, kind, file) for name, kind in _KINDS.items()}
+    check_format(header.metadata, file, name=FORMAT, newest=FORMAT_VERSION, what="a classifier")
+    values = {name: json_value(header.metadata, name, kind, file) for name, kind in _KINDS.items()}
     _check_arguments(values["arguments"], file)
     classes = values["classes"]
     if not classes or not all(isinstance(name, str) for name in classes):
@@ -179,7 +179,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 def _thresholds(metadata: Mapping[str, str], classes: int, file: Path) -> tuple[float, ...] | None:
     if metadata.get("multi_label", "false") == "false":
         return None
-    values = _value(metadata, "thresholds", list, file)
+    values = json_value(metadata, "thresholds", list, file)
     try:
         check_thresholds(values, classes)
     except ShapeError as error:
@@ -187,23 +187,49 @@ def _thresholds(metadata: Mapping[str, str], classes: int, file: Path) -> tuple[
     return tuple(map(float, values))
 
 
-def _check_format(metadata: Mapping[str, str], file: Path) -> None:
-    if metadata.get("format") != FORMAT:
+def check_format(metadata: Mapping[str, str], file: Path, *, name: str, newest: int, what: str) -> None:
+    """Refuse a file of another format than one of ours, or of a newer version of it.
+
+    Args:
+        metadata: the texts of its header.
+        file: its path, for errors.
+        name: of the format that is wanted.
+        newest: the version up to which it can be read.
+        what: such a file holds, for errors.
+
+    Raises:
+        ModelFileError: where it is another format, newer, or damaged.
+    """
+    if metadata.get("format") != name:
         raise ModelFileError(
-            f"{file} is a safetensors file, but not a classifier that striate saved: its header does not "
-            f"name the format '{FORMAT}'"
+            f"{file} is a safetensors file, but not {what} that striate saved: its header does not "
+            f"name the format '{name}'"
         )
     version = metadata.get("format_version", "")
     if not (version.isascii() and version.isdigit() and len(version) < 10 and int(version) >= 1):
         raise ModelFileError(f"{file} is damaged: its format version is {version[:20]!r}")
-    if int(version) > FORMAT_VERSION:
+    if int(version) > newest:
         raise ModelFileError(
             f"{file} is of format {version}, which is newer than this striate, which reads up to "
-            f"{FORMAT_VERSION}; a newer striate will read it"
+            f"{newest}; a newer striate will read it"
         )
 
 
-def _value(metadata: Mapping[str, str], name: str, kind: type | tuple[type, ...], file: Path) -> Any:
+def json_value(metadata: Mapping[str, str], name: str, kind: type | tuple[type, ...], file: Path) -> Any:
+    """Read one value of the texts of a header.
+
+    Args:
+        metadata: the texts, each JSON.
+        name: of the value.
+        kind: what it must be; a boolean is no number.
+        file: the path of the file, for errors.
+
+    Returns:
+        The value.
+
+    Raises:
+        ModelFileError: where it is missing, no JSON, or of another kind.
+    """
     if name not in metadata:
         raise ModelFileError(f"{file} is damaged: its header lacks '{name}'")
     try:

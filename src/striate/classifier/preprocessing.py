@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from striate.core.errors import ShapeError, unknown_name
-from striate.core.recipe_checks import FITS
+from striate.core.recipe import FITS
 
 LARGEST_SIDE = 4096
 LONGEST = 2**20

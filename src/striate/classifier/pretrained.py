@@ -6,18 +6,21 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from striate.classifier.backbone_file import FORMAT as BACKBONE_FORMAT
+from striate.classifier.backbone_file import read_backbone_header, weights_file
 from striate.classifier.fitting import check_fit, entries_of
-from striate.classifier.header import FORMAT, model_file, read_header
+from striate.classifier.header import FORMAT, read_header
 from striate.classifier.published import PUBLISHED, published_weights
 from striate.core import tensors as tensor_files
-from striate.core.errors import LayerError, ModelFileError, RecipeError, unknown_name
+from striate.core.errors import LayerError, ModelFileError, RecipeError, StriateError, unknown_name
 from striate.core.events import OnEvent, ignore
-from striate.models import CATALOGUE, is_known
+from striate.models import CATALOGUE, build, is_known, takes_layers
 from striate.models.hub import hub_images, hub_weights, is_of_hub
 
 _COUNTERS = "num_batches_tracked"
@@ -34,7 +37,8 @@ class Pretrained:
         size: height and width in pixels of the images that it was trained on; ``None``: not known.
         mean: per channel, of images in [0, 1], that it was trained with; ``None``: that of the data.
         std: per channel, of images in [0, 1]; ``None``: that of the data.
-        layers: what a ``stacked`` network consists of; ``None`` for every other.
+        layers: the words for what the network consists of, where it has a choice of them, as ``stacked`` and
+            trunks have; ``None`` for every other.
     """
 
     name: str
@@ -88,7 +92,7 @@ class Pretrained:
             return published_weights(self.name, on_event=on_event)
         if is_of_hub(self.name):
             return hub_weights(self.name)
-        found, _ = tensor_files.load_tensors(model_file(self.name))
+        found, _ = tensor_files.load_tensors(weights_file(self.name))
         return found
 
 
@@ -97,8 +101,8 @@ def find_pretrained(name: str, *, model: str | None = None) -> Pretrained:
 
     Args:
         name: a key of `PUBLISHED`; a network of timm behind ``timm:``; a run directory or model file of
-            striate; or a safetensors file of a network's tensors, which may say in its metadata, under
-            ``model``, of which.
+            striate; the run directory of a generator, whose backbone is meant, or a backbone's file; or a
+            safetensors file of a network's tensors, which may say in its metadata, under ``model``, of which.
         model: the network that was asked for; ``None``: the one that the weights are of.
 
     Returns:
@@ -141,8 +145,10 @@ def find_pretrained(name: str, *, model: str | None = None) -> Pretrained:
 
 
 def _of_file(name: str, model: str | None) -> Pretrained:
-    file = model_file(name)
+    file = weights_file(name)
     metadata = tensor_files.read_header(file).metadata
+    if metadata.get("format") == BACKBONE_FORMAT:
+        return _of_backbone(name, file)
     if metadata.get("format") == FORMAT:
         header = read_header(file)
         shown = header.preprocessing
@@ -159,6 +165,35 @@ def _of_file(name: str, model: str | None) -> Pretrained:
     if not told:
         raise ModelFileError(f"{file} does not say of which network its tensors are; name it by the model")
     return Pretrained(name=name, model=told)
+
+
+def _of_backbone(name: str, file: Path) -> Pretrained:
+    header = read_backbone_header(file)
+    shown = header.preprocessing
+    if header.model not in CATALOGUE:
+        raise ModelFileError(f"{file}: {unknown_name('model', header.model[:80], CATALOGUE)}")
+    if takes_layers(header.model) != (header.layers is not None):
+        raise ModelFileError(f"{file} is damaged: the layers of its '{header.model}' are {header.layers!r}")
+    options = {} if header.layers is None else {"layers": header.layers}
+    try:
+        with torch.device("meta"):  # without memory, so that a file can ask for no more than its own size
+            network = build(header.model, classes=2, channels=shown.channels, size=shown.size, **options)
+    except (StriateError, TypeError, ValueError, RuntimeError, LookupError, ArithmeticError) as error:
+        raise ModelFileError(
+            f"{file} is damaged: the network '{header.model}' cannot be built as its header says: {error}"
+        ) from error
+    head, _ = head_of(network)
+    own = {key: value for key, value in network.state_dict().items() if not key.startswith(f"{head}.")}
+    check_fit(entries_of(own), header.tensors, file=file, model=header.model)
+    return Pretrained(
+        name=name,
+        model=header.model,
+        channels=shown.channels,
+        size=shown.size,
+        mean=shown.mean,
+        std=shown.std,
+        layers=header.layers,
+    )
 
 
 def _plain(text: str) -> str:

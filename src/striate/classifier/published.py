@@ -109,7 +109,23 @@ def published_weights(name: str, *, on_event: OnEvent = ignore) -> dict[str, Ten
         ModelFileError: where they cannot be had, saying which file to put where; or where the file that is
             there is not the one that was published.
     """
-    published = PUBLISHED[name]
+    return weights_of(name, PUBLISHED[name], on_event=on_event)
+
+
+def weights_of(name: str, published: Published, *, on_event: OnEvent = ignore) -> dict[str, Tensor]:
+    """Give weights that somebody published, of a network that need not be of the catalogue.
+
+    Args:
+        name: of the network, for messages.
+        published: where they are, and their hash.
+        on_event: is told of the progress where they are fetched.
+
+    Returns:
+        The tensors by name, on the CPU; those of the cache where they have been read before.
+
+    Raises:
+        ModelFileError: as `published_weights` does.
+    """
     folder = cache_directory() / "weights"
     kept = folder / f"{Path(published.file).stem}.safetensors"
     if kept.exists():

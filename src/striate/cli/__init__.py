@@ -14,6 +14,7 @@ from striate.cli.bench import bench
 from striate.cli.data import data
 from striate.cli.explain import explain
 from striate.cli.filter import filter
+from striate.cli.gan import gan
 from striate.cli.predict import predict
 from striate.cli.search import search
 from striate.cli.summary import summary
@@ -57,4 +58,5 @@ app.command(epilog="Example: striate search photos/ --minutes 20 --out runs/sear
 app.command(epilog="Example: striate summary resnet18 --size 224 --svg net.svg")(summary)
 app.command(epilog="Example: striate filter photo.jpg --kernel sobel-x --out edges.png")(filter)
 app.command(epilog="Example: striate bench fashion-mnist --peers pytorch-mnist")(bench)
+app.add_typer(gan)
 app.add_typer(data)

@@ -11,22 +11,24 @@ from typing import Annotated, Any, Optional, get_args, get_type_hints
 import typer
 
 from striate.core.recipe import Recipe
+from striate.core.recipe_form import RecipeForm
 
 
-def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
+def with_recipe_options(verb: Callable[..., None], kind: type[RecipeForm] = Recipe) -> Callable[..., None]:
     """Give a verb one option for each field of the recipe.
 
     Args:
         verb: a function whose last parameter is ``**recipe_fields``; it is given those fields that
             the user named, and only those. A field that it has as a parameter itself is its own.
+        kind: of recipe.
 
     Returns:
         The function that typer reads the options from.
     """
-    helps = argument_help(Recipe.__doc__ or "")
-    types = get_type_hints(Recipe)
+    helps = argument_help(kind.__doc__ or "")
+    types = get_type_hints(kind)
     of_verb = inspect.signature(verb).parameters.keys()
-    names = [field.name for field in fields(Recipe) if field.name not in of_verb]
+    names = [field.name for field in fields(kind) if field.name not in of_verb]
 
     def command(**values: Any) -> None:
         given = {name: value for name in names if (value := values.pop(name)) is not None}
@@ -44,7 +46,7 @@ def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
             default=None,
             annotation=_annotation(field.name, types[field.name], helps[field.name], field.default),
         )
-        for field in fields(Recipe)
+        for field in fields(kind)
         if field.name in names
     ]
     keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]

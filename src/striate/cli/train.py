@@ -11,7 +11,7 @@ from striate.cli import output
 from striate.cli.errors import Interrupted
 from striate.cli.label_output import precision_line
 from striate.cli.options import with_recipe_options
-from striate.core.errors import RecipeError, RunError
+from striate.cli.resuming import check_resumed, how_to_go_on
 from striate.core.events import Event
 from striate.core.recipe import Recipe
 from striate.engine.world import place
@@ -47,7 +47,7 @@ def train(
     """Train a classifier on images and keep everything in a run directory."""
     base = None if recipe is None else Recipe.load(recipe)
     if resume is not None:
-        _check_resumed(recipe, out, recipe_fields)
+        check_resumed(recipe, out, recipe_fields)
     elif data is None:
         raise typer.BadParameter("give DATA to train on, such as fashion-mnist or a folder")
 
@@ -75,7 +75,7 @@ def train(
                 **recipe_fields,
             )
         except KeyboardInterrupt:
-            raise Interrupted(_how_to_go_on(started)) from None
+            raise Interrupted(how_to_go_on(started, "train")) from None
     if place().rank:
         return  # the first process says what came out
     if json:
@@ -83,24 +83,6 @@ def train(
         output.say_json({"run": str(run.path), "recipe": run.recipe.to_dict(), **found})
     else:
         _say_result(run)
-
-
-def _check_resumed(recipe: Path | None, out: Path | None, fields: dict[str, Any]) -> None:
-    named = ["--recipe"] if recipe is not None else []
-    named += [f"--{name.replace('_', '-')}" for name in fields]
-    if named:
-        raise RecipeError(
-            f"a resumed run keeps its own recipe; leave out {', '.join(named)}, or start a new training"
-        )
-    if out is not None:
-        raise RunError("a resumed run keeps its directory; leave out --out")
-
-
-def _how_to_go_on(started: list[str]) -> str:
-    if not started:
-        return "interrupted before the training began; no run was made"
-    again = output.command("striate", "train", "--resume", started[-1])
-    return f"interrupted; this goes on from the last checkpoint: {again}"
 
 
 def _evaluations(run: Run) -> dict[str, Evaluation | MultiLabelEvaluation]:

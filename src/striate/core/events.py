@@ -6,7 +6,8 @@ the keys of their data are:
 =========== ==========================================================================================
 ``prepare`` ``what``, ``done``, ``total`` (``None`` where unknown), ``unit``: fetching, decoding, ...
 ``start``   what was decided before training: device, precision, network, budget
-``step``    ``step``, ``loss``, ``share`` (of the budget), ``images_per_second``, ``seconds_left``
+``step``    ``step``, ``loss``, ``share`` (of the budget), ``images_per_second``, ``seconds_left``; of a
+            generator's training ``generator_loss`` and ``discriminator_loss`` in place of ``loss``
 ``epoch``   one row of ``results.csv``
 ``note``    ``message``: something decided or noticed that the user should know
 ``warning`` ``message``: something wrong that work goes on in spite of

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from striate.core.errors import RecipeError, unknown_name
-from striate.core.files import write_text
-from striate.core.recipe_checks import check, parse_penalty
+from striate.core.device import PRECISIONS
+from striate.core.errors import RecipeError
+from striate.core.recipe_form import Range, RecipeForm, check_fields, check_range
+from striate.core.weight_penalties import parse_penalty
+
+FITS = ("pad", "crop", "stretch")
+OPTIMIZERS = ("muon", "sgd", "adamw")
+SCHEDULES = ("one-cycle", "linear")
+ROBUST_METHODS = ("fast", "pgd", "trades", "free")
+FREEZES = ("backbone", "none")
+BALANCES = ("none", "weights", "sampling")
+CHOSEN_BY = ("accuracy", "macro-f1", "mean-average-precision", "loss")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(RecipeForm):
     """Everything a training needs beyond its data; prints, compares, and round-trips through TOML.
 
     A field that is ``None`` is decided when training starts, from the data and the machine; the
@@ -25,12 +30,13 @@ class Recipe:
             that of ``pretrained``, else compact-medium up to 128 pixels (compact-light for under 3
             epochs), else resnet18.
         layers: what the model ``stacked`` consists of, in words with commas, such as
-            ``conv32k5,max2,conv64,max,dense128,drop0.2``; ``None``: what it has by default.
+            ``conv32k5,max2,conv64,max,dense128,drop0.2``, or a trunk, such as ``width64``; ``None``: what it
+            has by default.
         pretrained: what a training starts from instead of chance: a name of
             `striate.classifier.PUBLISHED`, such as ``efficientnet-lite0``, one of timm's, such as
-            ``timm:convnext_atto``, a run, a model file, or a safetensors file of a network's tensors;
-            ``none``: chance; ``None``: efficientnet-lite0 for photos (images of over 128 pixels) where no
-            model is named, else chance.
+            ``timm:convnext_atto``, a run (of a generator: what its discriminator learnt), a model file, or a
+            safetensors file of a network's tensors; ``none``: chance; ``None``: efficientnet-lite0 for photos
+            (images of over 128 pixels) where no model is named, else chance.
         freeze: what of a pre-trained network does not learn: ``backbone`` (all but the head), a number (so
             many of its first blocks), or ``none`` (all of it learns, block after block from the last one);
             ``None``: the head learns first, then all.
@@ -153,7 +159,15 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check(self)
+        check_fields(self, choices=_CHOICES, ranges=_RANGES)
+        if self.freeze is not None and not (self.freeze in FREEZES or self.freeze.isdecimal()):
+            raise RecipeError(
+                f"freeze is '{self.freeze}', where 'backbone', 'none' or a number of blocks is wanted"
+            )
+        # A loss, in nats, may well be over 1.
+        check_range(self.target, ("target", 0, 1e3 if self.choose_by == "loss" else 1, True, True))
+        if self.lp is not None:
+            parse_penalty(self.lp)
 
     @property
     def penalties(self) -> tuple[tuple[float, float], ...]:
@@ -165,115 +179,36 @@ class Recipe:
         named = [] if self.lp is None else [parse_penalty(self.lp)]
         return tuple(each for each in ((1.0, float(self.l1)), *named) if each[1])
 
-    def changed(self, **changes: Any) -> Recipe:
-        """Copy the recipe with some fields changed.
 
-        Args:
-            changes: fields and their new values. A new budget replaces the old one.
+_CHOICES = {
+    "fit": FITS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "robust_method": ROBUST_METHODS,
+    "precision": PRECISIONS,
+    "balance": BALANCES,
+    "choose_by": CHOSEN_BY,
+}
 
-        Returns:
-            The new recipe.
-
-        Raises:
-            RecipeError: for a field that does not exist (naming the nearest) or a value out of range.
-
-        >>> Recipe(epochs=3).changed(minutes=2).epochs is None
-        True
-        """
-        names = [field.name for field in fields(self)]
-        for name in changes:
-            if name not in names:
-                raise RecipeError(unknown_name("recipe field", name, names))
-        if changes.get("minutes") is not None and "epochs" not in changes:
-            changes["epochs"] = None
-        if changes.get("epochs") is not None and "minutes" not in changes:
-            changes["minutes"] = None
-        return replace(self, **changes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields that are decided, by name.
-
-        Returns:
-            A dictionary of plain values, without those that are ``None``.
-        """
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
-        """Make a recipe from fields by name; what is absent keeps its default.
-
-        Args:
-            values: fields and values, as from a TOML file.
-
-        Returns:
-            The recipe.
-
-        Raises:
-            RecipeError: for a field that does not exist or a value out of range.
-        """
-        names = [field.name for field in fields(cls)]
-        if not isinstance(values, Mapping):
-            raise RecipeError(f"a recipe is a table of fields, and {values!r:.80} is none")
-        for name in values:
-            if name not in names:
-                raise RecipeError(unknown_name("recipe field", str(name), names))
-        return cls(**values)
-
-    def to_toml(self) -> str:
-        """Write the decided fields as TOML.
-
-        Returns:
-            The text of a recipe file.
-
-        >>> Recipe.from_toml(Recipe(epochs=3, flip=False).to_toml()) == Recipe(epochs=3, flip=False)
-        True
-        """
-        import tomli_w
-
-        return tomli_w.dumps(self.to_dict())
-
-    @classmethod
-    def from_toml(cls, text: str) -> Recipe:
-        """Read a recipe from the text of a TOML file.
-
-        Args:
-            text: TOML with recipe fields at its top level.
-
-        Returns:
-            The recipe.
-
-        Raises:
-            RecipeError: where the text is no TOML or its fields are unknown or out of range.
-        """
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(f"the recipe is not TOML: {error}") from error
-        return cls.from_dict(values)
-
-    def save(self, path: Path | str) -> None:
-        """Write the recipe to a TOML file, atomically.
-
-        Args:
-            path: the file to be made or replaced.
-        """
-        write_text(path, self.to_toml())
-
-    @classmethod
-    def load(cls, path: Path | str) -> Recipe:
-        """Read a recipe from a TOML file.
-
-        Args:
-            path: a file written by `save` or by hand.
-
-        Returns:
-            The recipe.
-
-        Raises:
-            RecipeError: where there is no such file, it is no TOML text, or its fields are wrong.
-        """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"cannot read the recipe {path}: {error}") from error
-        return cls.from_toml(text)
+_RANGES: tuple[Range, ...] = (
+    ("size", 1, 4096, False, False),
+    ("validation", 0, 0.5, True, False),
+    ("epochs", 0, 1e6, True, False),
+    ("minutes", 0, 1e6, True, False),
+    ("patience", 1, 1e6, False, False),
+    ("validate_every", 1, 1e6, False, False),
+    ("batch", 2, 1e6, False, False),
+    ("prune", 0, 1, False, True),
+    ("learning_rate", 0, 1e3, True, False),
+    ("other_rate", 0, 1e3, True, False),
+    ("weight_decay", 0, 10, False, False),
+    ("l1", 0, 10, False, False),
+    ("dropout", 0, 1, False, True),
+    ("stochastic_depth", 0, 1, False, True),
+    ("average_weights", 0, 1, True, False),
+    ("warmup", 0, 1, False, True),
+    ("label_smoothing", 0, 1, False, True),
+    ("shift", 0, 4096, False, False),
+    ("average_shifted", 0, 4096, False, False),
+    ("seed", 0, 2**63 - 1, False, False),
+)

@@ -97,8 +97,8 @@ def collect_arrays(images: Any, labels: Any, *, on_event: OnEvent = ignore) -> C
     Args:
         images: array or tensor of shape (N, H, W), (N, H, W, C) or (N, C, H, W); of series (N, L), (N, C, L)
             or (N, L, C); of volumes and clips (N, D, H, W), (N, C, D, H, W) or (N, D, H, W, C).
-        labels: N whole numbers or names; where images may have several, a collection of names for each, or an array
-            of shape (N, K) of zeros and ones.
+        labels: N whole numbers or names; where images may have several, a collection of names for each, or an
+            array of shape (N, K) of zeros and ones.
         on_event: told of the progress.
 
     Returns:
@@ -279,9 +279,7 @@ def _check_labels(values: Any, name: str, images_name: str, length: int) -> npt.
     return labels.astype(np.int64) if labels.dtype.kind == "b" else labels
 
 
-def _index(
-    labels: list[npt.NDArray[Any]], arrays: Any, notes: list[str]
-) -> tuple[tuple[str, ...], Labels]:
+def _index(labels: list[npt.NDArray[Any]], arrays: Any, notes: list[str]) -> tuple[tuple[str, ...], Labels]:
     if any(values.ndim == 2 for values in labels):
         named = [str(name) for name in np.asarray(arrays["classes"]).ravel()] if "classes" in arrays else None
         return join_tables(labels, named, notes)

@@ -94,7 +94,6 @@ class Change:
         del drawn
         return images
 
-
     def along(self, places: list[Tensor], drawn: Tensor) -> list[Tensor]:
         """Give where the values of series, volumes and clips come from, along each axis.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from striate.core.errors import DataError
 from striate.core.events import OnEvent, ignore
-from striate.core.recipe_checks import FITS
+from striate.core.recipe import FITS
 from striate.data.preparing import to_uint8
 from striate.data.progress import Progress
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from striate.core.errors import DataError, unknown_name
 from striate.core.events import OnEvent, ignore
-from striate.core.recipe_checks import FITS
+from striate.core.recipe import FITS
 from striate.data.assembling import Collection, assemble, listed
 from striate.data.dataset import PARTS, Dataset, Rejected, Split
 from striate.data.label_sets import as_labels
@@ -65,14 +65,14 @@ def open_dataset(
 
     Args:
         source: a named set such as ``fashion-mnist``; the path of a folder (of images, of .npy files or of
-            videos), archive (.zip, .tar, .tar.gz, ...), .csv or .npz; a pair of arrays (images, labels); arrays
-            by the names that an .npz has, or a Dataset, given back. Arrays hold images, series (N, C, L), or
-            volumes and clips (N, C, D, H, W); see `striate.data.axes`.
+            videos), archive (.zip, .tar, .tar.gz, ...), .csv or .npz; a pair of arrays (images, labels);
+            arrays by the names that an .npz has, or a Dataset, given back. Arrays hold images, series
+            (N, C, L), or volumes and clips (N, C, D, H, W); see `striate.data.axes`.
         size: side in pixels of the square that images become; ``None``: arrays and named sets as they
             are; files as they are where all are alike and at most 128, else a square of 128, or of the
             median shorter side where that is less; `UpTo` names another side than 128 for these. Of series
             the length, of volumes and clips height and width.
-        channels: 1 or 3; ``None``: 3 where any image has colour. Series and volumes keep those that they have.
+        channels: 1 or 3; ``None``: 3 where any image has colour. Series and volumes keep those they have.
         fit: how an image of another shape fits: ``pad``, ``crop`` or ``stretch``; see also
             `striate.data.numbers.fit_numbers`.
         validation: share of the training part to hold out, in (0, 0.5], or a `HoldOut`, where the source has
@@ -133,9 +133,9 @@ def open_split(
         on_event: told of the progress.
 
     Returns:
-        The images, labelled by ``like.classes`` (each by one, or by several where the source has several); files that could not be read; and what was noticed, such
-        as images of classes that the model does not know, which are left out, or which part was read
-        where none was named.
+        The images, labelled by ``like.classes`` (each by one, or by several where the source has several);
+        files that could not be read; and what was noticed, such as images of classes that the model does
+        not know, which are left out, or which part was read where none was named.
 
     Raises:
         DataError: where the source cannot be used, has no such part, or no image of a known class.

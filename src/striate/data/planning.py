@@ -116,4 +116,8 @@ def can_be_planned(batches: Batches) -> bool:
         False where images are streamed, changed in ways that no row of a plan holds, or no images.
     """
     known = {"flip", "shift"}
-    return batches.resident and batches.dims == 2 and {field.name for field in fields(batches.augmentation)} == known
+    return (
+        batches.resident
+        and batches.dims == 2
+        and {field.name for field in fields(batches.augmentation)} == known
+    )

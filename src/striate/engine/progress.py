@@ -218,6 +218,8 @@ _EPOCH_FIGURES = (
     ("validation_accuracy", "validation accuracy {:.2%}"),
     ("validation_mean_average_precision", "mean average precision {:.2%}"),
     ("robust_accuracy", "robust {:.2%}"),
+    ("generator_loss", "generator loss {:.3f}"),
+    ("discriminator_loss", "discriminator loss {:.3f}"),
     ("images_per_second", "{:,.0f} images/s"),
 )
 
@@ -241,7 +243,10 @@ def _how_far(event: Event) -> str:
 
 
 def _step_figures(data: Mapping[str, Any], validation: str) -> list[str]:
-    figures = [f"loss {data['loss']:.4f}"]
+    figures = [f"loss {data['loss']:.4f}"] if "loss" in data else []
+    for name in ("generator_loss", "discriminator_loss"):
+        if data.get(name) is not None:
+            figures.append(f"{name.replace('_', ' ')} {data[name]:.3f}")
     if validation:
         figures.append(validation)
     if data.get("images_per_second") is not None:

@@ -29,3 +29,20 @@ def rate_factor(share: float, *, schedule: str, warmup: float) -> float:
         return done / warmup
     start = warmup if schedule == "one-cycle" else 0.0
     return (1 - done) / (1 - start)
+
+
+def late_decay(share: float, *, decay: float) -> float:
+    """Give the factor of a rate that stays, and falls linearly to 0 at the end of the budget.
+
+    Args:
+        share: how much of the budget is done, in [0, 1]; values outside are clipped.
+        decay: the last share of the budget, in which it falls, in [0, 1]; 0: it stays.
+
+    Returns:
+        A factor in [0, 1].
+
+    >>> late_decay(0.5, decay=0.2), round(late_decay(0.9, decay=0.2), 6)
+    (1.0, 0.5)
+    """
+    left = 1 - min(1.0, max(0.0, share))
+    return min(1.0, left / decay) if decay > 0 else 1.0

@@ -1,7 +1,8 @@
 """The networks: one family a file, and a catalogue of their names."""
 
+from striate.models.adversarial import Discriminator, Generator
 from striate.models.alexnet import alexnet, alexnet_2012
-from striate.models.catalogue import CATALOGUE, build, is_known
+from striate.models.catalogue import CATALOGUE, build, is_known, takes_layers
 from striate.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from striate.models.compact import (
     Compact,
@@ -11,12 +12,25 @@ from striate.models.compact import (
     compact_medium,
     compact_small,
 )
+from striate.models.dcgan import dcgan_discriminator, dcgan_generator, dcgan_trunk
+from striate.models.dense_gan import dense_discriminator, dense_generator, dense_trunk
 from striate.models.efficientnet_lite import efficientnet_lite0, efficientnet_lite1, efficientnet_lite2
+from striate.models.gan_catalogue import (
+    GAN_FAMILIES,
+    GanFamily,
+    build_discriminator,
+    build_generator,
+    check_size,
+    find_family,
+)
+from striate.models.inception import inception_v3
 from striate.models.lenet import lenet
 from striate.models.mlp import mlp
 from striate.models.mnist_convnet import mnist_convnet
 from striate.models.plain import plain20, plain32, plain44, plain56, plain110
 from striate.models.preactresnet import preactresnet18
+from striate.models.r3gan import r3gan_discriminator, r3gan_generator, r3gan_trunk
+from striate.models.residual_gan import residual_discriminator, residual_generator, residual_trunk
 from striate.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
 from striate.models.sprint import KeepsNorms, Sprint, sprint, sprint_dense
 from striate.models.stacked import Stacked, stacked
@@ -25,7 +39,11 @@ from striate.models.wide_resnet import wide_resnet16_4, wide_resnet28_10, wide_r
 
 __all__ = [
     "CATALOGUE",
+    "GAN_FAMILIES",
     "Compact",
+    "Discriminator",
+    "GanFamily",
+    "Generator",
     "KeepsNorms",
     "LearnsFirstLayer",
     "ResNet",
@@ -34,13 +52,24 @@ __all__ = [
     "alexnet",
     "alexnet_2012",
     "build",
+    "build_discriminator",
+    "build_generator",
+    "check_size",
     "compact_large",
     "compact_light",
     "compact_medium",
     "compact_small",
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "dcgan_trunk",
+    "dense_discriminator",
+    "dense_generator",
+    "dense_trunk",
     "efficientnet_lite0",
     "efficientnet_lite1",
     "efficientnet_lite2",
+    "find_family",
+    "inception_v3",
     "is_known",
     "lenet",
     "mlp",
@@ -51,6 +80,12 @@ __all__ = [
     "plain56",
     "plain110",
     "preactresnet18",
+    "r3gan_discriminator",
+    "r3gan_generator",
+    "r3gan_trunk",
+    "residual_discriminator",
+    "residual_generator",
+    "residual_trunk",
     "resnet18",
     "resnet20",
     "resnet32",
@@ -64,6 +99,7 @@ __all__ = [
     "sprint",
     "sprint_dense",
     "stacked",
+    "takes_layers",
     "vgg11",
     "vgg11_bn",
     "vgg13",

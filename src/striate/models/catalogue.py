@@ -11,6 +11,8 @@ from striate.core.errors import RecipeError, ShapeError, unknown_name
 from striate.models.alexnet import alexnet, alexnet_2012
 from striate.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from striate.models.compact import compact_large, compact_light, compact_medium, compact_small
+from striate.models.dcgan import dcgan_trunk
+from striate.models.dense_gan import dense_trunk
 from striate.models.efficientnet_lite import efficientnet_lite0, efficientnet_lite1, efficientnet_lite2
 from striate.models.hub import hub_network, is_of_hub
 from striate.models.lenet import lenet
@@ -18,6 +20,8 @@ from striate.models.mlp import mlp
 from striate.models.mnist_convnet import mnist_convnet
 from striate.models.plain import plain20, plain32, plain44, plain56, plain110
 from striate.models.preactresnet import preactresnet18
+from striate.models.r3gan import r3gan_trunk
+from striate.models.residual_gan import residual_trunk
 from striate.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from striate.models.sprint import sprint, sprint_dense
 from striate.models.stacked import stacked
@@ -32,6 +36,8 @@ CATALOGUE: dict[str, Callable[..., nn.Module]] = {
     "compact-light": compact_light,
     "compact-medium": compact_medium,
     "compact-small": compact_small,
+    "dcgan-trunk": dcgan_trunk,
+    "dense-trunk": dense_trunk,
     "efficientnet-lite0": efficientnet_lite0,
     "efficientnet-lite1": efficientnet_lite1,
     "efficientnet-lite2": efficientnet_lite2,
@@ -44,6 +50,8 @@ CATALOGUE: dict[str, Callable[..., nn.Module]] = {
     "plain44": plain44,
     "plain56": plain56,
     "preactresnet18": preactresnet18,
+    "r3gan-trunk": r3gan_trunk,
+    "residual-trunk": residual_trunk,
     "resnet101": resnet101,
     "resnet110": resnet110,
     "resnet152": resnet152,
@@ -100,6 +108,21 @@ def is_known(name: str) -> bool:
     return name in CATALOGUE or is_of_hub(name)
 
 
+def takes_layers(name: str) -> bool:
+    """Say whether a network can be told in words what it consists of.
+
+    Args:
+        name: of a network that can be built.
+
+    Returns:
+        Whether `build` takes ``layers`` for it.
+
+    >>> takes_layers("stacked"), takes_layers("dcgan-trunk"), takes_layers("resnet18")
+    (True, True, False)
+    """
+    return name in CATALOGUE and "layers" in inspect.signature(CATALOGUE[name]).parameters
+
+
 def build(name: str, *, classes: int, channels: int, size: tuple[int, ...], **options: object) -> nn.Module:
     """Build a network of the catalogue for images of a kind.
 
@@ -108,7 +131,7 @@ def build(name: str, *, classes: int, channels: int, size: tuple[int, ...], **op
         classes: number of outputs, at least 2.
         channels: channels of the images.
         size: their height and width in pixels; or the length of series, or the three sides of volumes.
-        options: what this network can be given besides, such as ``layers`` of ``stacked``.
+        options: what this network can be given besides, such as ``layers`` of ``stacked`` or of a trunk.
 
     Returns:
         The network, its weights drawn from torch's global generator.

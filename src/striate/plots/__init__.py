@@ -1,6 +1,7 @@
 """Every picture that striate draws: PNG files, made without pyplot, and SVG drawings; whole or absent."""
 
 from striate.plots.adversarial import AdversarialTile, adversarial_picture
+from striate.plots.animation import animation
 from striate.plots.attribution import MapTile, attribution_picture, attribution_sheet
 from striate.plots.augmentation_sheet import AugmentedRow, augmentation_sheet
 from striate.plots.concept_bars import concept_bars
@@ -9,7 +10,9 @@ from striate.plots.curves import training_curves
 from striate.plots.depth_study import depth_curves, depth_gradients
 from striate.plots.feature_maps import contact_sheet, feature_map_sheet, filter_weights
 from striate.plots.filter_sheet import FilterTile, filter_sheet
+from striate.plots.generated import generated_rows, plane_sheet, sample_sheet
 from striate.plots.gradient_flow import gradient_flow
+from striate.plots.image_grid import image_grid
 from striate.plots.invariance import invariance_curves, layer_shift_chart, worst_sheet
 from striate.plots.label_bars import label_bars
 from striate.plots.label_sheet import label_sheet
@@ -35,6 +38,7 @@ __all__ = [
     "UnitRow",
     "UnitTile",
     "adversarial_picture",
+    "animation",
     "attribution_picture",
     "attribution_sheet",
     "augmentation_sheet",
@@ -46,7 +50,9 @@ __all__ = [
     "feature_map_sheet",
     "filter_sheet",
     "filter_weights",
+    "generated_rows",
     "gradient_flow",
+    "image_grid",
     "invariance_curves",
     "label_bars",
     "label_sheet",
@@ -55,10 +61,12 @@ __all__ = [
     "network_diagram",
     "network_svg",
     "patch_sheet",
+    "plane_sheet",
     "prediction_sheet",
     "probe_curve",
     "representation_map",
     "robust_curve",
+    "sample_sheet",
     "search_coordinates",
     "search_importance",
     "series_attribution_picture",

@@ -10,7 +10,7 @@ from striate.core.recipe import Recipe
 from striate.data.augment_language import parse_policy
 from striate.data.axes import NOUNS
 from striate.data.trivial import Trivial
-from striate.models import CATALOGUE, is_known
+from striate.models import CATALOGUE, is_known, takes_layers
 from striate.models.stacked import DEFAULT_LAYERS
 
 LARGEST_COMPACT = 128
@@ -100,14 +100,14 @@ def _network(recipe: Recipe, size: tuple[int, ...]) -> dict[str, object]:
         decided["pretrained"] = None
     if recipe.model is not None and not is_known(recipe.model):
         raise RecipeError(unknown_name("model", recipe.model, CATALOGUE))
-    if recipe.layers is not None and recipe.model not in (None, "stacked"):
+    if recipe.layers is not None and recipe.model is not None and not takes_layers(recipe.model):
         raise RecipeError(
-            f"layers are a choice of the model 'stacked', and the model is '{recipe.model}'; leave one of "
-            "them out"
+            f"layers are a choice of 'stacked' and of trunks, and the model is '{recipe.model}'; leave one "
+            "of them out"
         )
-    if recipe.layers is not None:
+    if recipe.layers is not None and recipe.model is None:
         decided["model"] = "stacked"
-    elif recipe.model == "stacked":
+    elif recipe.model == "stacked" and recipe.layers is None:
         decided["layers"] = DEFAULT_LAYERS
     elif recipe.model is None:
         decided["model"] = _model(recipe, size)

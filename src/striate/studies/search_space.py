@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from striate.core.recipe import Recipe
-from striate.core.recipe_checks import OPTIMIZERS
+from striate.core.recipe import OPTIMIZERS, Recipe
 from striate.recipes.deciding import OTHER_RATE, PEAK_RATES
 from striate.studies.search_networks import SMALLEST, Networks
 from striate.studies.search_parameters import Choice, Draw, Parameter, Real, Value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from striate.core.recipe import Recipe
+from striate.engine.run_directory import Row
 from striate.training.objective import Objective
-from striate.training.run import Row
 
 
 def why_end(rows: Sequence[Row], *, recipe: Recipe, objective: Objective, column: str) -> str | None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from striate.classifier import Classifier
 from striate.core.events import Event, OnEvent
-from striate.core.files import atomic_path, write_text
+from striate.core.files import write_text
 from striate.data import Dataset, Split
+from striate.engine.records import writing
 from striate.engine.timings import Timings
 from striate.engine.world import World
 from striate.plots import training_curves
 from striate.training.logits import LogitsOf
 from striate.training.multi_label_reporting import LabelReporting
-from striate.training.records import writing
 from striate.training.reporting import ClassReporting, Reported, Reporting
 from striate.training.run import Run
 from striate.training.state import State
@@ -65,7 +63,7 @@ def finish(
     }
 
     def write() -> None:
-        with writing(run.path):
+        with writing(run):
             classifier.save(run.path / "model.safetensors")
             training_curves(state.rows, run.path / "curves.png")
             reporting.draw(run.path, shown, shown_logits)
@@ -80,18 +78,3 @@ def finish(
 
 def _labels(split: Split) -> Tensor:
     return torch.as_tensor(split.labels)
-
-
-def write_rejected(path: Path, rejected: Iterable[tuple[str, str]]) -> None:
-    """List the files that were left out, as CSV.
-
-    Args:
-        path: the file to be made.
-        rejected: name and reason of each.
-    """
-    import csv
-
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "reason"])
-        writer.writerows(rejected)

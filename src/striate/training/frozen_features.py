@@ -17,10 +17,10 @@ from striate.core.recipe import Recipe
 from striate.core.seeds import derive
 from striate.data import Dataset, Split
 from striate.engine.logistic import LinearHead, fit_chosen
+from striate.engine.run_directory import Row
 from striate.engine.timings import Timings
 from striate.engine.world import World
 from striate.training.objective import Objective, class_weights
-from striate.training.run import Row
 from striate.training.state import State
 
 
@@ -175,7 +175,7 @@ class HeadTraining:
         if self.recipe.balance == "none":
             return None
         if self.dataset.multi_label:
-            message = "balance changes nothing here: each label is fitted by itself, and has its own threshold"
+            message = "balance changes nothing here: each label is fitted by itself, to its own threshold"
             self.on_event(Event("note", {"message": message}))
             return None
         return class_weights(labels, len(self.classifier.classes))[labels]

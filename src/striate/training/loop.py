@@ -21,11 +21,13 @@ from striate.core.seeds import derive
 from striate.data import Split
 from striate.data.batches import Batches, as_numbers
 from striate.engine.budgets import Budget, TimeBudget
+from striate.engine.checkpoints import learned
 from striate.engine.gradients import SummedGradients
 from striate.engine.interrupts import Interrupts
 from striate.engine.optimizers import set_rates
 from striate.engine.penalties import penalise
 from striate.engine.randomness import seed_generators
+from striate.engine.run_directory import Row
 from striate.engine.schedules import rate_factor
 from striate.engine.world import World
 from striate.models import KeepsNorms
@@ -33,8 +35,7 @@ from striate.training.averaging import AveragedWeights
 from striate.training.ending import why_end
 from striate.training.objective import Objective
 from striate.training.pruning import Pruning
-from striate.training.run import Row
-from striate.training.state import State, learned
+from striate.training.state import State
 from striate.training.tally import Tally
 from striate.training.transfer import Transfer
 
@@ -358,7 +359,7 @@ class Loop:
 
     def _save(self) -> None:
         self._agree(0)
-        tensors = learned(self.classifier.network, self.optimizers)
+        tensors = learned({"network": self.classifier.network}, self.optimizers)
         self.world.check_alike(tensors)
         # The last step's loss was a number, but what its gradient made of the network may not be.
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):

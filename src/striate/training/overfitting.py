@@ -10,9 +10,9 @@ from torch import Tensor
 
 from striate.core.recipe import Recipe
 from striate.data import Dataset
+from striate.engine.run_directory import Row
 from striate.metrics import Overfitting, judge_gap
 from striate.training.objective import Objective
-from striate.training.run import Row
 
 EARLY = 0.6
 """Up to which share of its steps a training's best epoch came early."""

@@ -15,8 +15,8 @@ from striate.core.events import Event
 from striate.core.seeds import derive
 from striate.data.batches import as_numbers, as_tensor
 from striate.engine.input_gradients import fast_input_gradients
+from striate.engine.run_directory import Row
 from striate.training.loop import Loop
-from striate.training.run import Row
 
 FAST_STEP = 1.25
 """The length of the one step of ``fast``, in radii."""

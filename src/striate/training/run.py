@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import Any, ClassVar
 
 from striate.classifier import Classifier, load
-from striate.core.errors import ModelFileError, RunError
+from striate.core.errors import RunError
 from striate.core.recipe import Recipe
-from striate.core.tensors import read_header
+from striate.engine.run_directory import RunDirectory, make_directory
 from striate.metrics import Evaluation, MultiLabelEvaluation, Overfitting
 
 COLUMNS = (
@@ -58,11 +53,9 @@ FILES = (
 )
 """What a run may consist of."""
 
-Row = dict[str, float]
-
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunDirectory):
     """One training on disk.
 
     Args:
@@ -72,7 +65,8 @@ class Run:
     ``rejected.csv`` is there where files were left out. See `FILES` for the others.
     """
 
-    path: Path
+    files: ClassVar[tuple[str, ...]] = FILES
+    verb: ClassVar[str] = "striate train"
 
     @property
     def recipe(self) -> Recipe:
@@ -85,16 +79,6 @@ class Run:
         recipe = self.recipe
         chosen = CHOSEN_COLUMNS.get(recipe.choose_by or "", ())
         return COLUMNS + chosen + (() if recipe.robust is None else ROBUST_COLUMNS)
-
-    @property
-    def rows(self) -> list[Row]:
-        """The figures of every epoch, by the names in `columns`."""
-        try:
-            with (self.path / "results.csv").open(encoding="utf-8", newline="") as file:
-                rows = [row for row in csv.DictReader(file) if None not in row.values()]
-            return [{name: float(value) for name, value in row.items()} for row in rows]
-        except (OSError, ValueError) as error:
-            raise RunError(f"cannot read the results of {self.path}: {error}") from error
 
     @property
     def evaluation(self) -> dict[str, Evaluation]:
@@ -146,57 +130,6 @@ class Run:
         """Whether the training came to its end."""
         return (self.path / "evaluation.json").exists()
 
-    @property
-    def checkpoint(self) -> Path:
-        """The file from which the training can go on."""
-        return self.path / "checkpoint" / "state.safetensors"
-
-    @property
-    def source(self) -> str | None:
-        """What the run was trained on, as `striate.open_dataset` takes it; ``None`` for arrays or no run."""
-        try:
-            facts = json.loads(read_header(self.checkpoint).metadata["facts"])
-            source = facts["source"]
-        except (ModelFileError, KeyError, TypeError, ValueError):
-            return None
-        return source if isinstance(source, str) else None
-
-    def check_unused(self) -> None:
-        """Refuse a directory that holds files of a run, or files that a run would replace.
-
-        Raises:
-            RunError: naming one of them.
-        """
-        for name in FILES:
-            if (self.path / name).exists():
-                raise RunError(
-                    f"{self.path} holds a run already (it has {name}); name another --out, or go on with it "
-                    f"by --resume {self.path}"
-                )
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run for this process alone while a block runs.
-
-        The operating system frees the lock when the process ends, however it ends.
-
-        Raises:
-            RunError: where another process trains in this directory, or it cannot be written.
-        """
-        lock = FileLock(self.path / ".lock", blocking=False)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise RunError(
-                f"another process is training in {self.path}; wait for it or name another --out"
-            ) from error
-        except OSError as error:
-            raise RunError(f"cannot write to {self.path}: {error.strerror or error}") from error
-        try:
-            yield
-        finally:
-            lock.release()
-
 
 def new_run(name: str, out: Path | str | None) -> Run:
     """Make the directory of a new run.
@@ -212,36 +145,7 @@ def new_run(name: str, out: Path | str | None) -> Run:
     Raises:
         RunError: where ``out`` holds files of a run already or the directory cannot be made.
     """
-    if out is not None:
-        Run(Path(out)).check_unused()
-        candidates = iter([Path(out)])
-    else:
-        candidates = (Path("runs", name if count == 1 else f"{name}-{count}") for count in range(1, 10**6))
-    try:
-        for path in candidates:
-            try:
-                path.mkdir(parents=True, exist_ok=out is not None)
-            except FileExistsError:
-                if out is not None or not path.parent.is_dir():
-                    raise
-                continue
-            return Run(path)
-    except OSError as error:
-        raise RunError(
-            f"cannot make the run directory {path}: {error.strerror}; name another with --out"
-        ) from error
-    raise RunError(f"there are a million runs named {name}; name another with --out")
-
-
-def clear_parts(run: Run) -> None:
-    """Remove the unfinished files that a killed process left; call it under the run's lock.
-
-    Args:
-        run: whose directory is cleared.
-    """
-    for folder in (run.path, run.checkpoint.parent):
-        for part in folder.glob(".*.part"):
-            part.unlink(missing_ok=True)
+    return make_directory(Run, name, out)
 
 
 def open_run(path: Path | str) -> Run:

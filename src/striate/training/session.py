@@ -14,50 +14,33 @@ from striate.core.errors import ProcessError, TrainingError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.files import write_text
 from striate.core.recipe import Recipe
-from striate.core.version import VERSION
 from striate.data import Dataset
 from striate.data.augment_language import make_augmentation
 from striate.data.batches import Batches
 from striate.engine.budgets import Budget, StepBudget, TimeBudget
+from striate.engine.checkpoints import computed_by, restore
 from striate.engine.interrupts import ignore_termination
 from striate.engine.memory import keep_freed_memory
 from striate.engine.optimizers import make_optimizers
+from striate.engine.records import append_row, logged, write_rejected, write_rows, writing
 from striate.engine.synchronised_norm import synchronise_norms
 from striate.engine.timings import Timings
 from striate.engine.world import World
 from striate.training.device_loop import DeviceLoop
-from striate.training.finish import finish, write_rejected
+from striate.training.finish import finish
 from striate.training.frozen_features import HeadTraining
 from striate.training.logits import LogitsOf
 from striate.training.loop import Loop
 from striate.training.objective import Objective, objective_of
 from striate.training.overfitting import find_overfitting, rows_measured
 from striate.training.program import Program
-from striate.training.records import append_row, logged, write_rows, writing
 from striate.training.regularising import regularise
 from striate.training.reusing import keep, program_of
 from striate.training.robust_loop import RobustLoop
 from striate.training.run import Run
-from striate.training.state import State, read_checkpoint, restore, save_checkpoint
+from striate.training.state import State, read_checkpoint, save_checkpoint
 from striate.training.telling import tell_start
 from striate.training.transfer import Transfer
-
-
-def computed_by(world: World) -> dict[str, str | int]:
-    """Give what the bits of a result depend on besides the recipe and the data.
-
-    Args:
-        world: the processes that train together.
-
-    Returns:
-        Versions and the numbers of threads and processes.
-    """
-    return {
-        "striate": VERSION,
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
-        "processes": world.size,
-    }
 
 
 @dataclass
@@ -273,7 +256,7 @@ class Session:
             )
 
         def write() -> None:
-            with writing(self.run.path):
+            with writing(self.run):
                 write_text(self.run.path / "overfitting.json", json.dumps(found.to_dict(), indent=1))
 
         self.world.by_writer(write)
@@ -305,11 +288,11 @@ class Session:
         self.on_event(Event("note", {"message": f"this took: {said}"}))
 
     def _begin(self) -> None:
-        with writing(self.run.path):
+        with writing(self.run):
             self.run.checkpoint.parent.mkdir(exist_ok=True)
         if self.state.step == 0:
             self._save()  # before anything else: from here on the run can be resumed
-        with writing(self.run.path):
+        with writing(self.run):
             self.recipe.save(self.run.path / "recipe.toml")
             if self.dataset.rejected:
                 listed = [(each.name, each.reason) for each in self.dataset.rejected]
@@ -329,7 +312,7 @@ class Session:
             "computed_by": computed_by(self.world),
             "pretrained": None if self.pretrained is None else self.pretrained.to_dict(),
         }
-        with writing(self.run.path):
+        with writing(self.run):
             save_checkpoint(
                 self.run.checkpoint,
                 state=self.state,
@@ -340,7 +323,7 @@ class Session:
 
     def _keep_last(self) -> None:
         """Write the weights after the last step."""
-        with writing(self.run.path):
+        with writing(self.run):
             self.classifier.save(self.run.path / "last.safetensors")
 
     def _keep_best(self) -> bytes:
@@ -357,7 +340,7 @@ class Session:
     def _keep_last_good(self) -> None:
         """Write the weights of the last checkpoint, whose loss was still a number."""
         _, tensors, _ = read_checkpoint(self.run.checkpoint)
-        restore(tensors, network=self.classifier.network, optimizers=[])
+        restore(tensors, networks={"network": self.classifier.network}, optimizers=[])
         self.classifier.save(self.run.path / "last.safetensors")
 
     def budget(self) -> Budget:

@@ -21,18 +21,20 @@ from striate.data import Dataset, HoldOut, UpTo, open_dataset
 from striate.data.augment_language import check_augment, parse_policy
 from striate.data.axes import NOUNS
 from striate.data.leakage import audit_briefly
+from striate.engine.checkpoints import computed_by, restore
 from striate.engine.progress import terminal_progress
 from striate.engine.randomness import borrowed_generators
+from striate.engine.run_directory import clear_parts
 from striate.engine.timings import Timings
 from striate.engine.world import World, join
 from striate.recipes import resolve
 from striate.training.building import new_classifier
 from striate.training.multi_label_objective import suited_to_labels
 from striate.training.regularising import check_controls
-from striate.training.run import Run, clear_parts, new_run, open_run
-from striate.training.session import Session, computed_by
+from striate.training.run import Run, new_run, open_run
+from striate.training.session import Session
 from striate.training.starting_point import starting_point
-from striate.training.state import read_checkpoint, restore
+from striate.training.state import read_checkpoint
 from striate.training.transfer import frozen_blocks
 
 
@@ -202,7 +204,8 @@ def _resume(
             session = Session.new(
                 run, dataset, recipe, classifier, on_event=on_event, world=world, pretrained=pretrained
             )
-            restore(tensors, network=session.classifier.network, optimizers=session.optimizers)
+            networks = {"network": session.classifier.network}
+            restore(tensors, networks=networks, optimizers=session.optimizers)
             session.state = state
             if facts.get("computed_by") != computed_by(world):
                 message = (

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from striate.core.errors import ModelFileError, RunError
 from striate.core.tensors import load_tensors, save_tensors
-from striate.training.run import Row
+from striate.engine.checkpoints import learned
+from striate.engine.run_directory import Row
 
 FORMAT = "striate.checkpoint.2"
 
@@ -80,31 +81,12 @@ def save_checkpoint(
         optimizers: their momenta.
         facts: what does not change in a run and is needed to open it again, as JSON can hold it.
     """
-    tensors = learned(network, optimizers)
+    tensors = learned({"network": network}, optimizers)
     for group in _GROUPS:
         tensors |= {f"{group}.{name}": tensor for name, tensor in getattr(state, group).items()}
     figures = {name: value for name, value in vars(state).items() if name not in _GROUPS}
     texts = {"format": FORMAT, "state": json.dumps(figures), "facts": json.dumps(dict(facts))}
     save_tensors(path, tensors, texts)
-
-
-def learned(network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Give all tensors that training has made what they are, themselves and not copies.
-
-    Args:
-        network: its parameters and buffers.
-        optimizers: their momenta.
-
-    Returns:
-        The tensors by name.
-    """
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    for number, optimizer in enumerate(optimizers):
-        for index, parameter in enumerate(_parameters(optimizer)):
-            for key, value in optimizer.state.get(parameter, {}).items():
-                if isinstance(value, Tensor):
-                    tensors[f"optimizer.{number}.{index}.{key}"] = value
-    return tensors
 
 
 def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor], dict[str, Any]]:
@@ -114,7 +96,7 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor], dict[str, Any
         path: what `save_checkpoint` wrote.
 
     Returns:
-        Where the training stood, the tensors for `restore`, and the facts.
+        Where the training stood, the tensors for `striate.engine.checkpoints.restore`, and the facts.
 
     Raises:
         RunError: where the file is damaged or no checkpoint.
@@ -131,43 +113,3 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor], dict[str, Any
         names = [name for name in tensors if name.startswith(f"{group}.")]
         setattr(state, group, {name.removeprefix(f"{group}."): tensors.pop(name) for name in names})
     return state, tensors, facts
-
-
-def restore(
-    tensors: Mapping[str, Tensor], *, network: nn.Module, optimizers: list[torch.optim.Optimizer]
-) -> None:
-    """Put a checkpoint's tensors back where they were.
-
-    Args:
-        tensors: from `read_checkpoint`.
-        network: built as it was for the checkpoint.
-        optimizers: made as they were, in the same order.
-
-    Raises:
-        RunError: where the tensors are not those of this network.
-    """
-    weights = {
-        name.removeprefix("network."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("network.")
-    }
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise RunError(f"the checkpoint is of another network: {error}") from error
-    for number, optimizer in enumerate(optimizers):
-        for index, parameter in enumerate(_parameters(optimizer)):
-            prefix = f"optimizer.{number}.{index}."
-            found = {
-                name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
-            }
-            if found:
-                # AdamW counts its steps in a tensor that stays on the CPU.
-                optimizer.state[parameter] = {
-                    key: value if value.ndim == 0 else value.to(parameter.device)
-                    for key, value in found.items()
-                }
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
