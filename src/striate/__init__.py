@@ -23,31 +23,40 @@ if TYPE_CHECKING:
     from striate.core.errors import StriateError
     from striate.core.recipe import Recipe
     from striate.data import Dataset, open_dataset
+    from striate.gan import GanRecipe, GanRun, load_generator, train_gan
     from striate.training import Run, train
 
 __all__ = [
     "Classifier",
     "Dataset",
+    "GanRecipe",
+    "GanRun",
     "Prediction",
     "Recipe",
     "Run",
     "StriateError",
     "__version__",
     "load",
+    "load_generator",
     "open_dataset",
     "train",
+    "train_gan",
 ]
 
 _HOMES = {
     "Classifier": "striate.classifier",
     "Dataset": "striate.data",
+    "GanRecipe": "striate.gan",
+    "GanRun": "striate.gan",
     "Prediction": "striate.classifier",
     "Recipe": "striate.core.recipe",
     "Run": "striate.training",
     "StriateError": "striate.core.errors",
     "load": "striate.classifier",
+    "load_generator": "striate.gan",
     "open_dataset": "striate.data",
     "train": "striate.training",
+    "train_gan": "striate.gan",
 }
 
 

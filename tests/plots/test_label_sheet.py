@@ -24,6 +24,7 @@ def drawn(count: int, channels: int = 3, classes: int = 8):
 def _no_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResourceWarning)  # of what other tests left to be collected
         yield
 
 

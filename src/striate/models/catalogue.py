@@ -83,9 +83,13 @@ ONLY_IMAGES = frozenset(
     {
         "alexnet",
         "alexnet-2012",
+        "dcgan-trunk",
+        "dense-trunk",
         "efficientnet-lite0",
         "efficientnet-lite1",
         "efficientnet-lite2",
+        "r3gan-trunk",
+        "residual-trunk",
         "sprint",
         "sprint-dense",
     }

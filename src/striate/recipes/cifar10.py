@@ -30,6 +30,7 @@ def cifar10_sprint() -> Recipe:
         fit="pad",
         validation=0.02,
         validate_every=8,
+        choose_by="accuracy",
         epochs=8,
         batch=1960,
         prune=0,
