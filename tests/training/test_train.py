@@ -197,7 +197,7 @@ def test_nothing_is_made_for_a_recipe_that_is_wrong(digits, tmp_path) -> None:
         train(digits, out=tmp_path / "run", epoch=3)
     with pytest.raises(RecipeError, match="did you mean"):
         train(digits, out=tmp_path / "run", model="compact-smal", on_event=ignore)
-    tiny = np.zeros((20, 1, 3, 3), dtype=np.uint8), np.arange(20) % 2
+    tiny = np.zeros((20, 3, 3, 1), dtype=np.uint8), np.arange(20) % 2
     with pytest.raises(ShapeError, match="3x3 pixels are too small"):
         train(tiny, out=tmp_path / "run", on_event=ignore)
     with pytest.raises(RecipeError, match="a shift of 8 pixels leaves nothing"):
