@@ -193,3 +193,9 @@ def test_the_best_epoch_is_chosen_by_accuracy_unless_told_otherwise() -> None:
     assert resolve(Recipe(choose_by="loss"), **common).choose_by == "loss"
     with pytest.raises(RecipeError, match="choose_by is 'loss', and a robust training is judged by"):
         resolve(Recipe(choose_by="loss", robust="linf:8/255"), **common)
+
+
+@pytest.mark.parametrize(("epochs", "shift"), [(2, 0), (3.5, 0), (4, 1), (10, 1)])
+def test_images_stay_where_they_are_in_short_trainings(epochs, shift) -> None:
+    decided = resolve(Recipe(epochs=epochs), images=55_000, size=(28, 28), flip=True, precision="bfloat16")
+    assert decided.shift == shift

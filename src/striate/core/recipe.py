@@ -92,7 +92,7 @@ class Recipe(RecipeForm):
         average_mirrored: predict by the mean over an image and its mirror image; ``None``: as ``flip``.
         average_shifted: predict by the mean over an image and the image shifted up and left and down and
             right by so many pixels, in three times the time; 0: not shifted.
-        shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 3 epochs and with
+        shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs and with
             ``augment``.
         augment: what images are changed by at random, such as ``flip,crop=0.3,hue=0.1,mixup=0.2``;
             ``trivial``: one change an image, of a kind and strength drawn anew each time; ``none``: nothing;
