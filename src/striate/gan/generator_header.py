@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from striate.classifier.header import check_format, json_value
 from striate.core import tensors
 from striate.core.errors import ModelFileError
 
@@ -98,8 +99,8 @@ def read_generator_header(path: Path | str) -> GeneratorHeader:
     """
     file = generator_path(path)
     header = tensors.read_header(file)
-    _check_format(header.metadata, file)
-    values = {name: _value(header.metadata, name, kind, file) for name, kind in _KINDS.items()}
+    check_format(header.metadata, file, name=FORMAT, newest=FORMAT_VERSION, what="a generator")
+    values = {name: json_value(header.metadata, name, kind, file) for name, kind in _KINDS.items()}
     arguments = _arguments(values["arguments"], file)
     names, shares = values["class_names"], values["class_shares"]
     if not all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names):
@@ -127,34 +128,6 @@ _KINDS: dict[str, type] = {
     "class_shares": list,
     "details": dict,
 }
-
-
-def _check_format(metadata: Mapping[str, str], file: Path) -> None:
-    if metadata.get("format") != FORMAT:
-        raise ModelFileError(
-            f"{file} is a safetensors file, but not a generator that striate saved: its header does not name "
-            f"the format '{FORMAT}'"
-        )
-    version = metadata.get("format_version", "")
-    if not (version.isascii() and version.isdigit() and len(version) < 10 and int(version) >= 1):
-        raise ModelFileError(f"{file} is damaged: its format version is {version[:20]!r}")
-    if int(version) > FORMAT_VERSION:
-        raise ModelFileError(
-            f"{file} is of format {version}, which is newer than this striate, which reads up to "
-            f"{FORMAT_VERSION}; a newer striate will read it"
-        )
-
-
-def _value(metadata: Mapping[str, str], name: str, kind: type, file: Path) -> Any:
-    if name not in metadata:
-        raise ModelFileError(f"{file} is damaged: its header lacks '{name}'")
-    try:
-        value = json.loads(metadata[name])
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{file} is damaged: '{name}' in its header is not JSON") from error
-    if not isinstance(value, kind):
-        raise ModelFileError(f"{file} is damaged: '{name}' in its header is of a wrong kind")
-    return value
 
 
 def _arguments(values: dict[str, Any], file: Path) -> dict[str, int | None]:
