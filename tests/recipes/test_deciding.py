@@ -199,3 +199,23 @@ def test_the_best_epoch_is_chosen_by_accuracy_unless_told_otherwise() -> None:
 def test_images_stay_where_they_are_in_short_trainings(epochs, shift) -> None:
     decided = resolve(Recipe(epochs=epochs), images=55_000, size=(28, 28), flip=True, precision="bfloat16")
     assert decided.shift == shift
+
+
+@pytest.mark.parametrize(
+    ("size", "fields", "pixels"),
+    [
+        ((28, 28), {"epochs": 8}, 1),
+        ((32, 32), {"epochs": 8}, 1),
+        ((28, 28), {"epochs": 2}, 0),  # nothing was shifted in training
+        ((28, 28), {"epochs": 8, "shift": 0}, 0),
+        ((64, 64), {"epochs": 8}, 0),
+        ((28, 28), {"epochs": 8, "robust": "linf:0.1"}, 0),
+        ((28, 28), {"epochs": 8, "augment": "crop=0.3"}, 0),
+        ((28, 28), {"epochs": 8, "average_shifted": 0}, 0),
+        ((64, 64), {"epochs": 2, "average_shifted": 2}, 2),
+        ((30,), {"epochs": 8}, 0),
+    ],
+)
+def test_predictions_of_small_images_average_over_shifted_views(size, fields, pixels) -> None:
+    decided = resolve(Recipe(**fields), images=60_000, size=size, flip=True, precision="float32")
+    assert decided.average_shifted == pixels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import striate
 from striate.core.errors import RecipeError, RunError, ShapeError, TrainingError
 from striate.core.events import ignore
 from striate.core.tensors import load_tensors
+from striate.data import open_dataset
 from striate.training import Run, train
 from striate.training import loop as training_loop
 from striate.training.run import COLUMNS
@@ -245,3 +247,22 @@ def test_images_that_stream_from_a_file_train_to_the_same_weights(fit, digits, t
     left, _ = load_tensors(resident.path / "last.safetensors")
     right, _ = load_tensors(streamed.path / "last.safetensors")
     assert all(left[name].equal(right[name]) for name in left)
+
+
+def test_validations_look_at_no_shifted_views_and_what_is_reported_does(fit, shapes) -> None:
+    run, _ = fit(shapes, model="compact-small", epochs=2, batch=16, average_shifted=2, flip=False, shift=1)
+    classifier = striate.load(run.path)
+    assert classifier.preprocessing.average_shifted == 2
+    held_out = open_dataset(shapes, seed=run.recipe.seed).validation
+    plain = striate.load(run.path)
+    plain.preprocessing = replace(plain.preprocessing, average_shifted=0)
+
+    def loss(of: striate.Classifier, temperature: float) -> float:
+        logits = of.logits(held_out.images) / temperature
+        return torch.nn.functional.cross_entropy(logits, torch.as_tensor(held_out.labels)).item()
+
+    best = max(run.rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
+    assert best["validation_loss"] == pytest.approx(loss(plain, 1.0), rel=1e-4)
+    reported = run.evaluation["validation"].negative_log_likelihood
+    assert reported == pytest.approx(loss(classifier, classifier.temperature), rel=1e-4)
+    assert loss(plain, 1.0) != pytest.approx(loss(classifier, 1.0), rel=1e-4)

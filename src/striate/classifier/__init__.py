@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from striate.classifier.backbone import Backbone, open_backbone
     from striate.classifier.backbone_file import BackboneHeader, read_backbone_header
-    from striate.classifier.classifier import Classifier
+    from striate.classifier.classifier import Classifier, unshifted
     from striate.classifier.evaluation import evaluate, evaluate_labels
     from striate.classifier.file import load
     from striate.classifier.header import ModelHeader, read_header
@@ -41,6 +41,7 @@ __all__ = [
     "published_weights",
     "read_backbone_header",
     "read_header",
+    "unshifted",
 ]
 
 _HOMES = {
@@ -64,6 +65,7 @@ _HOMES = {
     "published_weights": "published",
     "read_backbone_header": "backbone_file",
     "read_header": "header",
+    "unshifted": "classifier",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -263,6 +264,21 @@ def _finite(batch: Tensor) -> Tensor:
     if not bool(torch.isfinite(batch).all()):
         raise DataError("there are values that are no finite numbers; fill them, or leave these items out")
     return batch
+
+
+@contextmanager
+def unshifted(classifier: Classifier) -> Iterator[None]:
+    """Let a classifier average over no shifted views within the block, which takes a third of the time.
+
+    Args:
+        classifier: afterwards as before, also after an exception.
+    """
+    before = classifier.preprocessing
+    classifier.preprocessing = replace(before, average_shifted=0)
+    try:
+        yield
+    finally:
+        classifier.preprocessing = before
 
 
 @contextmanager

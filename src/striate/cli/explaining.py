@@ -232,8 +232,9 @@ def _from_file(path: Path, device: str | None) -> Explained:
     from striate.training import Run
 
     classifier = load(path, device=device, precision="float32")
-    # One pass is explained, not the mean with that of the mirror image.
-    classifier.preprocessing = replace(classifier.preprocessing, average_mirrored=False)
+    # One pass is explained, not the mean with those of mirrored and shifted images.
+    seen_once = replace(classifier.preprocessing, average_mirrored=False, average_shifted=0)
+    classifier.preprocessing = seen_once
     source = classifier.details.get("source")
     if classifier.preprocessing.dims == 3:
         sides = "x".join(map(str, classifier.size))

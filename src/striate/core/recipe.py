@@ -91,7 +91,8 @@ class Recipe(RecipeForm):
         flip: mirror images at random; ``None``: unless the classes are digits or letters.
         average_mirrored: predict by the mean over an image and its mirror image; ``None``: as ``flip``.
         average_shifted: predict by the mean over an image and the image shifted up and left and down and
-            right by so many pixels, in three times the time; 0: not shifted.
+            right by so many pixels, in three times the time; 0: not shifted; ``None``: 1 for images of up to
+            32 pixels that were shifted in training, else 0.
         shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs and with
             ``augment``.
         augment: what images are changed by at random, such as ``flip,crop=0.3,hue=0.1,mixup=0.2``;
@@ -149,7 +150,7 @@ class Recipe(RecipeForm):
     label_smoothing: float | None = None
     flip: bool | None = None
     average_mirrored: bool | None = None
-    average_shifted: int = 0
+    average_shifted: int | None = None
     shift: int | None = None
     augment: str | None = None
     robust: str | None = None

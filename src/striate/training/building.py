@@ -121,7 +121,7 @@ def _preprocessing(
         fit=dataset.fit,
         fill=dataset.fill,
         average_mirrored=bool(recipe.average_mirrored),
-        average_shifted=recipe.average_shifted,
+        average_shifted=recipe.average_shifted or 0,
         numbers=dataset.train.images.dtype != np.uint8,
     )
 

@@ -152,7 +152,7 @@ class DeviceLoop(Loop):
 
     def _launch_validation(self, epoch: int) -> None:
         with self.averages.in_place():
-            logits = self.program.logits(self.validation.images)
+            logits = self.program.logits(self.validation.images, unshifted=True)
             loss = self.objective.losses(logits, self._labels).mean()
             right = self.objective.hits(logits, self._labels).sum()
             # Where none is better by its accuracy, the loss decides.

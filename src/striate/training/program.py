@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Program:
         self.averages = AveragedWeights(self.network, share=recipe.average_weights)
         self.key: Hashable = None
         self._step: Callable[[], None] = self._take_step
-        self._evaluate: Callable[[], None] = self._compute_logits
+        self._evaluations = self._plain_evaluations()
 
     def record(self, *, compiled: bool, timings: Timings) -> None:
         """Compile and record both parts where that is wanted and possible; the weights stay as they are.
@@ -105,7 +106,8 @@ class Program:
                 self.network.train()
                 self._step = replayable(self._step, device=self.device, before=self._number.zero_)
                 self.network.eval()
-                self._evaluate = replayable(self._evaluate, device=self.device)
+                for shift, evaluate in self._evaluations.items():
+                    self._evaluations[shift] = replayable(evaluate, device=self.device)
 
     def take(
         self,
@@ -166,17 +168,19 @@ class Program:
             self._held.append((images, as_tensor(images).to(self.device)))
 
     @torch.no_grad()
-    def logits(self, images: Images) -> Tensor:
+    def logits(self, images: Images, *, unshifted: bool = False) -> Tensor:
         """Compute the logits of images as the classifier does, without waiting for the device.
 
         Args:
             images: N x C x H x W uint8; fast where they are held.
+            unshifted: look at no shifted views.
 
         Returns:
             N x classes, float32, on the device.
         """
         if self.network.training:
             self.network.eval()
+        evaluate = self._evaluations[0 if unshifted else self._preprocessing.average_shifted]
         there = next((held for given, held in self._held if given is images), None)
         most = len(self._images)
         found = self._logits.new_empty((len(images), self._logits.shape[1]))
@@ -184,7 +188,7 @@ class Program:
             rows = slice(start, start + most)
             part = as_tensor(images[rows]) if there is None else there[rows]
             self._images[: len(part)].copy_(part)
-            self._evaluate()
+            evaluate()
             found[rows].copy_(self._logits[: len(part)])
         return found
 
@@ -207,11 +211,12 @@ class Program:
         options: dict[str, Any] = {"fullgraph": True, "dynamic": False, "backend": BACKEND}
         for name in ("_loss", "_update", "_compute_logits"):
             setattr(self, name, torch.compile(getattr(self, name), **options))
-        self._evaluate = self._compute_logits
+        self._evaluations = self._plain_evaluations()
         self.network.train()
         self._take_step()
         self.network.eval()
-        self._evaluate()
+        for evaluate in self._evaluations.values():
+            evaluate()
 
     def _take_step(self) -> None:
         loss, plain, right = self._loss()
@@ -237,10 +242,15 @@ class Program:
             self._rights.index_copy_(0, self._number, right.view(1))
             self._number.add_(1)
 
-    def _compute_logits(self) -> None:
+    def _plain_evaluations(self) -> dict[int, Callable[[], None]]:
+        """Give what computes logits, by how far views are shifted: for validations, and for what is told."""
+        shifts = sorted({0, self._preprocessing.average_shifted})
+        return {shift: partial(self._compute_logits, shift) for shift in shifts}
+
+    def _compute_logits(self, shifted: int) -> None:
         with torch.no_grad():
             normalised = (self._images.float() / 255 - self._mean) / self._std
-            mirrored, shifted = self._preprocessing.average_mirrored, self._preprocessing.average_shifted
+            mirrored = self._preprocessing.average_mirrored
             shares, seen = zip(*views(normalised, mirrored=mirrored, shifted=shifted), strict=True)
             logits = self._forward(torch.cat(seen)).view(len(seen), *self._logits.shape)
             weighed = [share * each for share, each in zip(shares, logits, strict=True)]
