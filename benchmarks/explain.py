@@ -18,8 +18,9 @@ The last four are of a real network: the run named by ``--run``, or one that is 
 Run speed with nothing else running (about 10 minutes on 2 cores).
 
 Measured on 2 cores of a shared AMD EPYC, torch 2.13.0, captum 0.9.0, Python 3.11.7, nothing else running:
-integrated gradients take 57.7 s, captum's 77.5 s, 1.34 times as long (n = 2; 1.5 is wanted); occlusion takes
-29.7 s, captum's 32.4 s, 1.09 times as long (n = 2; 1.5 is wanted). Top patches take 0.72 s (n = 3; under 20
+integrated gradients take 54.2 s, captum's 81.5 s, 1.50 times as long (n = 2; 1.5 is wanted); occlusion takes
+13.2 s, captum's 39.4 s, 2.99 times as long (n = 2; 1.5 is wanted). Nine tenths of what integrated gradients take
+are convolutions at 220 to 240 GFLOP/s. Top patches take 0.72 s (n = 3; under 20
 is wanted), the dissection 4.4 s (n = 3; under 60 is wanted). The two other tables are in docs/explain.md.
 """
 

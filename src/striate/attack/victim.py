@@ -15,8 +15,8 @@ from striate.attack.goals import Goal
 from striate.core.errors import AttackError
 from striate.engine.borrowing import borrowed_for_gradients
 from striate.engine.input_gradients import fast_input_gradients
-from striate.engine.ordering import filters_channels_last
 from striate.engine.passes import images_at_once
+from striate.engine.quickening import quicker
 from striate.nn.inputs import by
 
 Model: TypeAlias = Callable[[Tensor], Tensor]
@@ -231,7 +231,7 @@ class Victim:
         if not self._prepared:
             self._prepared = True
             if isinstance(self._model, nn.Module):
-                self._stack.enter_context(filters_channels_last(self._model, images))
+                self._stack.enter_context(quicker(self._model, images))
             if self._batch is None:
                 self._batch = self._measured(images[:1])
         return self._batch or AT_ONCE
@@ -260,7 +260,7 @@ class Victim:
                 self._answer(precise, image)
         except (RuntimeError, TypeError):  # it cannot be copied, or casts to its own precision inside
             return model
-        self._stack.enter_context(filters_channels_last(precise, image))
+        self._stack.enter_context(quicker(precise, image))
         return precise
 
     def _answer(self, model: Model, images: Tensor) -> Tensor:

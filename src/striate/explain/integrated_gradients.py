@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from striate.core.errors import LayerError
 from striate.core.events import OnEvent, ignore
 from striate.engine.borrowing import borrowed_for_gradients
-from striate.engine.ordering import filters_channels_last
+from striate.engine.quickening import quicker
 from striate.explain.attribution import Attribution
 from striate.explain.differentiating import plain_scores
 from striate.explain.first_layer import gradients_along
@@ -68,7 +68,7 @@ def integrated_gradients(
     if steps < 1:
         raise LayerError(f"an integral of {steps} steps cannot be; 1 is the least")
     network = unwrapped(network)
-    with borrowed_for_gradients(network), filters_channels_last(network, images):
+    with borrowed_for_gradients(network), quicker(network, images):
         pixels = images.detach().to(torch.promote_types(images.dtype, torch.float32), copy=True)
         nothing = as_baseline(baseline, pixels)
         way = pixels - nothing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from striate.core.errors import LayerError, ShapeError
 from striate.core.events import OnEvent, ignore
 from striate.engine.borrowing import borrowed
 from striate.explain.attribution import Attribution
+from striate.explain.covering import covered_scores
 from striate.explain.differentiating import plain_scores
 from striate.explain.layers import check_images
 from striate.explain.perturbing import Change, changed_scores
@@ -84,19 +85,20 @@ def occlusion(
         for side, wide, step in zip(sides, windows, strides, strict=True)
     ]
     regions = [
-        tuple(slice(start, start + wide) for start, wide in zip(corner, windows, strict=True))
+        tuple(slice(at, min(at + wide, side)) for at, wide, side in zip(corner, windows, sides, strict=True))
         for corner in product(*starts)
     ]
     filling = as_baseline(baseline, images)
-    pairs = _that_change(images, filling, regions)
+    changes = _that_change(images, filling, regions)
     with borrowed(network):
         outputs = plain_scores(network, images)
         chosen = chosen_targets(outputs, targets)
-        told = counted("covering windows", len(pairs), on_event)
-        after = changed_scores(network, images, chosen, pairs, _cover_with(regions, filling), told)
-    before = outputs.gather(1, chosen[:, None]).squeeze(1)
-    lost = before.new_zeros(len(images), len(regions))
-    lost[pairs[:, 0], pairs[:, 1]] = before[pairs[:, 0]] - after.to(before.dtype)
+        told = counted("covering windows", int(changes.sum()), on_event)
+        after = covered_scores(network, images, chosen, regions, changes, filling, told)
+        if after is None:
+            after = _by_whole_passes(network, images, chosen, regions, changes, filling, told)
+    before = outputs.gather(1, chosen[:, None])
+    lost = torch.where(changes, before - after.to(before.dtype), 0)
     lost = lost.view(len(images), *map(len, starts))
     heat = _mean_over_windows(lost, starts, windows, sides)
     note = f"windows of {by(windows)} every {by(strides)}; nothing finer can be seen"
@@ -104,10 +106,24 @@ def occlusion(
 
 
 def _that_change(images: Tensor, filling: Tensor, regions: Sequence[Region]) -> Tensor:
-    """Give the pairs of image and window in which covering changes anything at all."""
+    """Say in which windows (N x windows) covering an image changes anything at all."""
     differs = (images != filling).any(dim=1)
-    changes = [differs[(slice(None), *region)].flatten(1).any(dim=1) for region in regions]
-    return torch.stack(changes, dim=1).nonzero()
+    return torch.stack([differs[(slice(None), *region)].flatten(1).any(dim=1) for region in regions], dim=1)
+
+
+def _by_whole_passes(
+    network: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    regions: Sequence[Region],
+    changes: Tensor,
+    filling: Tensor,
+    told: Callable[[int], None],
+) -> Tensor:
+    """Compute the scores by passes of whole images through the whole network."""
+    pairs = changes.nonzero()
+    found = changed_scores(network, images, targets, pairs, _cover_with(regions, filling), told)
+    return found.new_zeros(changes.shape).index_put_(pairs.unbind(1), found)
 
 
 def _cover_with(regions: Sequence[Region], filling: Tensor) -> Change:

@@ -9,7 +9,7 @@ from striate.core.errors import LayerError
 from striate.core.events import OnEvent, ignore
 from striate.core.seeds import derive
 from striate.engine.borrowing import borrowed_for_gradients
-from striate.engine.ordering import filters_channels_last
+from striate.engine.quickening import quicker
 from striate.explain.attribution import Attribution
 from striate.explain.differentiating import input_gradients, plain_scores, summed_gradients
 from striate.explain.layers import check_images, unwrapped
@@ -137,7 +137,7 @@ def smooth_grad(
     network = unwrapped(network)
     generator = generator or Generator(images.device).manual_seed(derive(0, "smooth_grad"))
     shape = (samples, *images.shape[1:])
-    with borrowed_for_gradients(network), filters_channels_last(network, images):
+    with borrowed_for_gradients(network), quicker(network, images):
         pixels = images.detach().to(torch.promote_types(images.dtype, torch.float32), copy=True)
         drawn = torch.randn(shape, generator=generator, device=generator.device).to(pixels)
         flat = pixels.flatten(1)
