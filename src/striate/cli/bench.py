@@ -28,7 +28,7 @@ def bench(
         ),
     ] = "all",
     seeds: Annotated[int, typer.Option(help="How many trainings of each side and budget.")] = 5,
-    first_seed: Annotated[int, typer.Option(help="The first seed; the others follow it.")] = 200,
+    first_seed: Annotated[int, typer.Option(help="The first seed; the others follow it.")] = 400,
     budgets: Annotated[
         str | None,
         typer.Option(

@@ -30,10 +30,10 @@ from striate.studies.bench_peers import PEERS, Chosen, choose_peers
 from striate.studies.bench_results import Benchmark
 from striate.studies.bench_turns import FIGURES, Turns
 
-BUDGETS: dict[str, tuple[float, ...]] = {"fashion-mnist": (1.2, 2, 3.5, 8.5)}
+BUDGETS: dict[str, tuple[float, ...]] = {"fashion-mnist": (1.2, 2, 3.2, 8.5)}
 """Named set -> epochs, fixed before the seeds from `FIRST_SEED` on were ever run: for 91, 92, 93 and 94 %."""
 
-FIRST_SEED = 200
+FIRST_SEED = 400
 SEEDS = 5
 
 
