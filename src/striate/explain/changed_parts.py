@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from striate.engine.folding import ABOUT_TENSORS, function_name
+from striate.engine.following import ABOUT_TENSORS, function_name
 from striate.explain.window_reach import WINDOWS, Box, Span, Window
 
 PLACE_BY_PLACE = frozenset(
