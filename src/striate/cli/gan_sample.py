@@ -69,6 +69,8 @@ def interpolate(
 
     check_out(out, ".png", ".gif")
     wanted = read_rows(rows, "--rows")
+    if len(wanted) == 1:
+        raise typer.BadParameter(f"--rows {rows} is one latent, and a way leads through at least 2 latents")
 
     def doing(on_event: OnEvent) -> Outcome:
         del on_event

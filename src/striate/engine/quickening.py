@@ -1,4 +1,4 @@
-"""A network made quicker for many passes, for a while: norms within convolutions, filters laid out anew."""
+"""A network made quicker for many passes, for a while: norms within convolutions, weights laid out anew."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from striate.engine.flattening import flattened_as_they_lie
 from striate.engine.folding import norms_folded
 from striate.engine.ordering import filters_channels_last
 
@@ -17,7 +18,7 @@ def quicker(network: nn.Module, images: Tensor) -> Iterator[None]:
 
     Args:
         network: borrowed; afterwards as before.
-        images: N x C x spatial; the first is used for two trials.
+        images: N x C x spatial; the first is used to find out what can be done.
 
     Yields:
         Nothing.
@@ -26,5 +27,9 @@ def quicker(network: nn.Module, images: Tensor) -> Iterator[None]:
     >>> with quicker(nn.Flatten(), torch.rand(1, 1, 2, 2)):
     ...     pass
     """
-    with norms_folded(network, images), filters_channels_last(network, images):
+    with (
+        norms_folded(network, images),
+        filters_channels_last(network, images),
+        flattened_as_they_lie(network, images),
+    ):
         yield

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from striate.engine.folding import ABOUT_TENSORS, function_name
+from striate.engine.following import ABOUT_TENSORS, function_name
 from striate.explain.window_reach import WINDOWS, Box, Span, Window
 
 PLACE_BY_PLACE = frozenset(
@@ -279,7 +279,10 @@ class _Call:
         )
 
     def _of_two(self, function: Callable[..., Tensor]) -> Changed | None:
+        writes = self.kind.startswith("__i") or (self.kind.endswith("_") and not self.kind.endswith("__"))
         if len(self.args) != 2 or any(isinstance(each, Changed) for each in self.named.values()):
+            return None
+        if writes and not isinstance(self.args[0], Changed):
             return None
         tensors = [each for each in self.args if isinstance(each, Tensor) and each.ndim]
         changed = [each for each in tensors if isinstance(each, Changed)]
@@ -300,7 +303,6 @@ class _Call:
         order = -1 if self.kind.startswith("__r") else 1
         known = self.ledger.known(self.number, self.kind, lambda: function(*before[::order], **self.named))
         inside = function(*map(part, self.args[::order]), **self.named)
-        writes = self.kind.startswith("__i") or (self.kind.endswith("_") and not self.kind.endswith("__"))
         return self._given(self.args[0] if writes else None, known, inside, box)
 
     def _by_windows(self, base: str, values: Changed, window: Window) -> Changed | None:
