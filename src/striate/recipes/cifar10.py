@@ -45,3 +45,36 @@ def cifar10_sprint() -> Recipe:
         average_shifted=1,
         compiled=True,
     )
+
+
+def cifar10_on_cpu() -> Recipe:
+    """Give the recipe that reaches most on CIFAR-10 in six minutes of two CPU cores with bfloat16.
+
+    The network is that of `cifar10_sprint`, whose wide layers on small maps suit such cores as well; batches
+    are of a size that stays in their caches, and images that are learnt already are left out.
+
+    Returns:
+        The recipe; ``seed`` is left to be changed.
+
+    >>> cifar10_on_cpu().epochs
+    4.2
+    """
+    return Recipe(
+        model="sprint",
+        size=32,
+        fit="pad",
+        validation=0.02,
+        choose_by="accuracy",
+        epochs=4.2,
+        batch=512,
+        prune=0.5,
+        learning_rate=0.02,
+        other_rate=0.008,
+        weight_decay=0.1,
+        schedule="linear",
+        label_smoothing=0.2,
+        flip=True,
+        shift=2,
+        average_mirrored=True,
+        average_shifted=1,
+    )
