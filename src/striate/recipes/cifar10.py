@@ -51,7 +51,8 @@ def cifar10_on_cpu() -> Recipe:
     """Give the recipe that reaches most on CIFAR-10 in six minutes of two CPU cores with bfloat16.
 
     The network is that of `cifar10_sprint`, whose wide layers on small maps suit such cores as well; batches
-    are of a size that stays in their caches, and images that are learnt already are left out.
+    are of a size that stays in their caches, and images that are learnt already are left out. The images as
+    small JPEGs came to 88.25 and 88.05 % of the test part (seeds 1 and 2), the latter in 342 s of training.
 
     Returns:
         The recipe; ``seed`` is left to be changed.
