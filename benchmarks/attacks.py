@@ -23,8 +23,8 @@ ensemble with nothing else running. The peers are installed by pip: foolbox 3.3.
 pyautoattack 0.2.0.
 
 Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, n = 3: ours takes 0.94 s
-(334 images fall), torchattacks 1.70 s (334), 1.81 times as long, foolbox 1.82 s (331), 1.94 times. Since
-then maps are flattened as they lie, which takes a tenth of the time less (1.05 s to 0.95, medians of 7 turns).
+(334 images fall), torchattacks 1.70 s (334), 1.81 times as long, foolbox 1.82 s (331), 1.94 times. Since then
+maps are flattened as they lie, which takes a tenth less of our time (1.05 s to 0.95, medians of 7 turns).
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ Run speed with nothing else running (about 10 minutes on 2 cores).
 
 Measured on 2 cores of a shared AMD EPYC, torch 2.13.0, captum 0.9.0, Python 3.11.7, nothing else running:
 integrated gradients take 54.2 s, captum's 81.5 s, 1.50 times as long (n = 2; 1.5 is wanted); occlusion takes
-13.2 s, captum's 39.4 s, 2.99 times as long (n = 2; 1.5 is wanted). Nine tenths of what integrated gradients
-take are convolutions at 220 to 240 GFLOP/s. Top patches take 0.72 s (n = 3; under 20 is wanted), the dissection
-4.4 s (n = 3; under 60 is wanted). The two other tables are in docs/explain.md.
+13.2 s, captum's 39.4 s, 2.99 times as long (n = 2; 1.5 is wanted). Of what integrated gradients take,
+nine tenths are convolutions at 220 to 240 GFLOP/s. Top patches take 0.72 s (n = 3; under 20 is wanted), the
+dissection 4.4 s (n = 3; under 60 is wanted). The two other tables are in docs/explain.md.
 """
 
 from __future__ import annotations
