@@ -11,6 +11,7 @@ import pytest
 from striate.cli import output
 from striate.core.events import Event
 from striate.engine.progress import PlainLines
+from striate.studies.bench import FIRST_SEED
 
 TINY = ("digits", "--peers", "none", "--seeds", 1, "--budgets", "0.5", "--threads", 1)
 
@@ -21,13 +22,13 @@ def test_a_row_is_printed_and_a_second_call_gives_it_as_json(invoke, tmp_path: P
     title, row = [line for line in out.splitlines() if line.startswith(("side", "striate"))]
     assert "whole process s" in title
     assert row.split()[:2] == ["striate", "0.5"]
-    assert "striate, 0.5 epochs, seed 200: " in err
+    assert f"striate, 0.5 epochs, seed {FIRST_SEED}: " in err
     assert f"saved {tmp_path / 'bench' / 'bench.md'}" in err
     status, out, _ = invoke("bench", *TINY, "--out", tmp_path / "bench", "--json")
     assert status == 0
     said = json.loads(out)
     assert [each["side"] for each in said["trainings"]] == ["striate"]
-    assert said["settings"]["seeds"] == [200]
+    assert said["settings"]["seeds"] == [FIRST_SEED]
     assert said["summaries"][0]["accuracy"]["count"] == 1
 
 
