@@ -260,3 +260,19 @@ def test_what_an_attack_does_to_images_is_not_rounded_by_autocast(name) -> None:
     plain = attack(unsure, images, labels)
     with torch.autocast("cpu", torch.bfloat16):
         assert attack(unsure, images, labels).equal(plain)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_norms_of_the_model_as_deployed_stay(half) -> None:
+    """Folded into convolutions they would round elsewhere than where the model rounds that is deployed."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+    nn.init.uniform_(model[1].running_var, 0.5, 2)
+    images = torch.rand(5, 1, 8, 8)
+    model.eval()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        expected = model(images).float()
+        with Victim(model) as victim:
+            found = victim.logits(images)
+            assert "forward" not in vars(model[1])
+    assert found.allclose(expected, rtol=0, atol=1e-2 if half else 1e-6)

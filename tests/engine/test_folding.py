@@ -66,14 +66,13 @@ def folded(network: nn.Module, images: Tensor = IMAGES) -> int:
 
 
 @pytest.mark.parametrize(
-    ("name", "norms"), [("resnet18", 20), ("compact-small", 5), ("efficientnet-lite0", 49), ("lenet", 0)]
+    ("name", "norms"), [("resnet18", 20), ("compact-small", 3), ("efficientnet-lite0", 49), ("lenet", 0)]
 )
 def test_networks_give_the_same(name, norms) -> None:
     network = prepared(build(name, classes=3, channels=3, size=(32, 32)))
     images = torch.rand(2, 3, 32, 32, dtype=torch.float64)
     found = folded(network, images)
-    assert found <= norms
-    assert found == norms or name == "compact-small"
+    assert found == norms
 
 
 def test_series_fold_too() -> None:
@@ -95,7 +94,7 @@ def test_series_fold_too() -> None:
 )
 def test_a_pair_that_something_else_sees_stays(see, count) -> None:
     network = prepared(Network(see))
-    assert folded(network) <= count
+    assert folded(network) == count
 
 
 @pytest.mark.parametrize("how", ["hook", "training", "gradients", "half", "tied", "no figures", "scripted"])

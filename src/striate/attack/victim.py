@@ -16,7 +16,7 @@ from striate.core.errors import AttackError
 from striate.engine.borrowing import borrowed_for_gradients
 from striate.engine.input_gradients import fast_input_gradients
 from striate.engine.passes import images_at_once
-from striate.engine.quickening import quicker
+from striate.engine.quickening import laid_out, quicker
 from striate.nn.inputs import by
 
 Model: TypeAlias = Callable[[Tensor], Tensor]
@@ -231,7 +231,7 @@ class Victim:
         if not self._prepared:
             self._prepared = True
             if isinstance(self._model, nn.Module):
-                self._stack.enter_context(quicker(self._model, images))
+                self._stack.enter_context(laid_out(self._model, images))
             if self._batch is None:
                 self._batch = self._measured(images[:1])
         return self._batch or AT_ONCE

@@ -13,8 +13,23 @@ from striate.engine.ordering import filters_channels_last
 
 
 @contextmanager
+def laid_out(network: nn.Module, images: Tensor) -> Iterator[None]:
+    """Lay a network's weights out for speed: what it computes is rounded where it was, also in bfloat16.
+
+    Args:
+        network: borrowed; afterwards as before.
+        images: N x C x spatial; the first is used to find out what can be done.
+
+    Yields:
+        Nothing.
+    """
+    with filters_channels_last(network, images), flattened_as_they_lie(network, images):
+        yield
+
+
+@contextmanager
 def quicker(network: nn.Module, images: Tensor) -> Iterator[None]:
-    """Let a network compute the same but for rounding in less time, where it is known how.
+    """Lay weights out for speed and fold norms, which rounds elsewhere: for what need not be as deployed.
 
     Args:
         network: borrowed; afterwards as before.
@@ -27,9 +42,5 @@ def quicker(network: nn.Module, images: Tensor) -> Iterator[None]:
     >>> with quicker(nn.Flatten(), torch.rand(1, 1, 2, 2)):
     ...     pass
     """
-    with (
-        norms_folded(network, images),
-        filters_channels_last(network, images),
-        flattened_as_they_lie(network, images),
-    ):
+    with norms_folded(network, images), laid_out(network, images):
         yield

@@ -60,22 +60,12 @@ def cifar10_on_cpu() -> Recipe:
     >>> cifar10_on_cpu().epochs
     4.2
     """
-    return Recipe(
-        model="sprint",
-        size=32,
-        fit="pad",
-        validation=0.02,
-        choose_by="accuracy",
+    return cifar10_sprint().changed(
+        validate_every=1,
         epochs=4.2,
         batch=512,
         prune=0.5,
         learning_rate=0.02,
         other_rate=0.008,
-        weight_decay=0.1,
-        schedule="linear",
-        label_smoothing=0.2,
-        flip=True,
-        shift=2,
-        average_mirrored=True,
-        average_shifted=1,
+        compiled=False,
     )
