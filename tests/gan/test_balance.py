@@ -37,9 +37,10 @@ def rows(
 
 
 @pytest.mark.parametrize(
-    ("ranked", "resembling", "verdict"),
+    ("ranked", "good", "verdict"),
     [
-        (1.0, True, "winning"),
+        (1.0, True, "ahead"),
+        (1.0, False, "winning"),
         (0.97, True, "balanced"),
         (0.8, False, "balanced"),
         (0.5, True, "balanced"),
@@ -47,11 +48,11 @@ def rows(
         (0.1, False, "losing"),
     ],
 )
-def test_the_verdict_on_the_discriminator(ranked, resembling, verdict):
-    finding = judge_balance(rows(ranked), resembling=resembling)
+def test_the_verdict_on_the_discriminator(ranked, good, verdict):
+    finding = judge_balance(rows(ranked), good=good)
     assert finding.verdict == verdict
     assert finding.interval[0] <= finding.value <= finding.interval[1]
-    assert (finding.level == "note") == (verdict == "balanced") == (not finding.advice)
+    assert (finding.level == "note") == (verdict in ("ahead", "balanced")) == (not finding.advice)
 
 
 @pytest.mark.parametrize(

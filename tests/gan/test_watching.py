@@ -150,16 +150,19 @@ def test_steps_are_told_apart_by_scores_and_gradients(images):
     watch.check(samples(images), images_seen=60_000, epoch=1)
     steps(watch, 60, apart=30, gradients=1e-3)
     found = verdicts(watch, samples(images), epoch=2)
-    assert (found["discriminator"], found["gradients"]) == ("winning", "vanishing")
+    assert (found["discriminator"], found["gradients"]) == ("ahead", "vanishing")
     assert not watch.collapsed
     assert "discriminator" not in verdicts(watch, samples(images), epoch=3)  # no step since
 
 
-@pytest.mark.parametrize(("made", "verdict"), [("real", "balanced"), ("noise", "losing")])
-def test_a_discriminator_that_can_not_tell_loses_only_while_samples_are_bad(images, made, verdict):
+@pytest.mark.parametrize(
+    ("apart", "made", "verdict"),
+    [(0, "real", "balanced"), (0, "noise", "losing"), (30, "real", "ahead"), (30, "noise", "winning")],
+)
+def test_who_wins_or_loses_matters_only_while_samples_are_bad(images, apart, made, verdict):
     watch = Watch(images)
     noise = torch.rand(64, *images.shape[1:], generator=torch.Generator().manual_seed(0))
-    steps(watch, 300, apart=0)
+    steps(watch, 300, apart=apart)
     assert verdicts(watch, samples(images) if made == "real" else noise, epoch=1)["discriminator"] == verdict
 
 

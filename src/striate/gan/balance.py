@@ -23,10 +23,11 @@ FEWEST_STEPS = 8
 """So many steps must have been looked at for a verdict."""
 
 WINNING = 0.995
-"""The discriminator wins where it ranks so many pairs of a real and a generated image rightly, or more."""
+"""The discriminator wins where it ranks so many pairs of a real and a generated image rightly, or more, and
+samples are not good."""
 
 LOSING = 0.55
-"""The discriminator loses where it ranks fewer rightly, and samples are unlike the data."""
+"""The discriminator loses where it ranks fewer rightly, and samples are not good."""
 
 FACTOR = 100.0
 """Gradients vanish or explode where they are so many times smaller or larger than they used to be."""
@@ -62,28 +63,31 @@ def step_row(real: Tensor, fake: Tensor, figures: tuple[float | Tensor, ...]) ->
     return [float(above.mean()), float(margin), *(float(figure) for figure in figures)]
 
 
-def judge_balance(rows: Tensor, *, resembling: bool) -> Finding:
+def judge_balance(rows: Tensor, *, good: bool) -> Finding:
     """Judge whether the discriminator knows too much, or too little, for the generator to learn from.
 
     Args:
         rows: of the latest steps, N x `COLUMNS`.
-        resembling: whether samples resemble the data; only where they do not is it bad that the
-            discriminator cannot tell.
+        good: whether nothing is wrong with samples. Only where something is does the balance matter: behind
+            a norm over batches, a discriminator often ranks all pairs rightly, and the generator learns on.
 
     Returns:
-        ``winning``, ``losing`` or ``balanced``; the value is the mean share of pairs ranked rightly.
+        ``winning``, ``losing``, ``ahead`` (which would be winning, were samples not good) or ``balanced``;
+        the value is the mean share of pairs ranked rightly.
     """
     ranked, margin = rows[:, 0], float(rows[:, 1].median())
     value, error = float(ranked.mean()), float(ranked.std()) / math.sqrt(len(rows))
     verdict: str
     level: Level
-    if value >= WINNING:
+    if value >= WINNING and good:
+        verdict, level, advice = "ahead", "note", ""
+    elif value >= WINNING:
         verdict, level = "winning", "warning"
         advice = (
-            "where samples stop getting better, lower the discriminator's rate, take fewer of its steps, "
+            "where samples do not get better, lower the discriminator's rate, take fewer of its steps, "
             "penalise its gradient (R1), or augment what it sees"
         )
-    elif value <= LOSING and not resembling:
+    elif value <= LOSING and not good:
         verdict, level = "losing", "warning"
         advice = (
             "raise the discriminator's rate, take more of its steps, widen it, or make its penalty weaker"

@@ -146,12 +146,13 @@ class Watch:
         """
         findings = list(diagnose(samples, self._real))
         levels = {finding.name: finding.level for finding in findings}
+        good = all(levels.get(name, "note") == "note" for name in _NEEDED)
         rows = self._taken()
         self._rows = rows[:0]
         if len(rows) >= FEWEST_STEPS:
-            findings.append(judge_balance(rows, resembling=levels.get("resemblance") == "note"))
+            findings.append(judge_balance(rows, good=good))
             findings.append(judge_gradients(rows, self._usual))
-        self._learnt |= all(levels.get(name, "note") == "note" for name in _NEEDED)
+        self._learnt |= good
         learning = self._reaches_more(findings, images_seen) or 0 < self._steps < EARLY_STEPS
         if learning and not self._learnt:
             findings = [_starting(finding) for finding in findings]
