@@ -19,9 +19,9 @@ from striate.gan.diversity import alike_radius, alike_share, judge_diversity
 from striate.gan.embedded_networks import WATCHERS
 from striate.gan.feature_networks import find_feature_network
 from striate.gan.memorisation import judge_memorisation
-from striate.gan.reach import expected_coverage, judge_coverage, judge_resemblance
+from striate.gan.reach import judge_coverage, judge_resemblance
 from striate.gan.thumbnails import thumbnails, thumbnails_of
-from striate.metrics.neighbours import DENSITY_NEIGHBOURS, neighbour_estimates
+from striate.metrics.neighbours import DENSITY_NEIGHBOURS, expected_coverage, neighbour_estimates
 
 ANCHORS = 500
 """So many real images samples are looked for among, and as many others are what they are compared with."""

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 from striate.core.finding import Finding, Level
 from striate.gan.shares import percent, told
 from striate.metrics.estimates import Estimate
-from striate.metrics.neighbours import DENSITY_NEIGHBOURS as NEIGHBOURS
 
 UNLIKE = 0.25
 """Samples are unlike the data where under this share of as many lie among real images as real ones do."""
 
 UNREACHED = 0.5
 """Parts of the data are missing where under this share is reached of what real images would reach."""
-
-
-def expected_coverage(real: int, samples: int) -> float:
-    """Give the share of real images that as many other real images would be near to.
-
-    None of n others is among the k nearest of an image, of m - 1 real ones and these, with probability
-    ``(m-1)/(m-1+n) * (m-2)/(m-2+n) * ...`` (k factors), since all orders are equally likely.
-
-    Args:
-        real: how many are to be reached, over k.
-        samples: how many others there are.
-
-    Returns:
-        The expectation, in [0, 1].
-
-    >>> round(expected_coverage(500, 500), 3)
-    0.969
-    """
-    return 1 - math.prod((real - 1 - nearer) / (real - 1 - nearer + samples) for nearer in range(NEIGHBOURS))
 
 
 def judge_resemblance(among: Estimate, of_real: float, images: int) -> Finding:
@@ -75,7 +53,7 @@ def judge_coverage(covered: Estimate, expected: float, real: int) -> Finding:
 
     Args:
         covered: of the real images.
-        expected: the share that other real images would reach, from `expected_coverage`.
+        expected: the share that other real images would reach, from `striate.metrics.expected_coverage`.
         real: how many were to be reached.
 
     Returns:
