@@ -219,3 +219,12 @@ def test_images_stay_where_they_are_in_short_trainings(epochs, shift) -> None:
 def test_predictions_of_small_images_average_over_shifted_views(size, fields, pixels) -> None:
     decided = resolve(Recipe(**fields), images=60_000, size=size, flip=True, precision="float32")
     assert decided.average_shifted == pixels
+
+
+@pytest.mark.parametrize("epochs", [2.0, 3.5, 5.0, 12.0])
+def test_a_budget_in_minutes_is_decided_as_the_epochs_that_it_will_hold(epochs) -> None:
+    facts = {"images": 60_000, "size": (28, 28), "flip": True, "precision": "float32"}
+    counted = resolve(Recipe(epochs=epochs), **facts).to_dict()
+    timed = resolve(Recipe(minutes=1), expected_epochs=epochs, **facts).to_dict()
+    del counted["epochs"], timed["minutes"]
+    assert timed == counted

@@ -7,6 +7,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from striate.engine.timings import Timings
 from striate.engine.world import World, join
 from striate.recipes import resolve
 from striate.training.building import new_classifier
+from striate.training.expected_epochs import expected_epochs
 from striate.training.multi_label_objective import suited_to_labels
 from striate.training.regularising import check_controls
 from striate.training.run import Run, new_run, open_run
@@ -130,7 +132,7 @@ def _begin(
     world.by_writer(lambda: _audit(dataset, wanted, on_event))
     opened = time.perf_counter()
     policy = _sound(policy, dataset, wanted)
-    decided = _decide(wanted, dataset, policy)
+    decided = _decide(wanted, dataset, policy, world)
     _check_fit(world, dataset, decided)
     timings = Timings(policy.device)
     with borrowed_generators(policy.device), ExitStack() as held:
@@ -220,8 +222,9 @@ def _audit(dataset: Dataset, wanted: Recipe, on_event: OnEvent) -> None:
     audit_briefly(dataset, allow_leakage=wanted.allow_leakage, on_event=on_event)
 
 
-def _decide(wanted: Recipe, dataset: Dataset, policy: Policy) -> Recipe:
-    decided = resolve(
+def _decide(wanted: Recipe, dataset: Dataset, policy: Policy, world: World) -> Recipe:
+    decide = partial(
+        resolve,
         suited_to_labels(wanted, several=dataset.multi_label),
         images=len(dataset.train),
         size=dataset.size,
@@ -229,6 +232,7 @@ def _decide(wanted: Recipe, dataset: Dataset, policy: Policy) -> Recipe:
         precision=policy.precision,
         device=policy.device,
     )
+    decided = decide()
     check_augment(decided.augment, channels=dataset.channels, dims=dataset.dims)
     if decided.robust is not None and dataset.train.images.dtype != np.uint8:
         raise RecipeError(
@@ -236,7 +240,8 @@ def _decide(wanted: Recipe, dataset: Dataset, policy: Policy) -> Recipe:
             f"{dataset.name} are "
             "of other numbers; leave robust out"
         )
-    return decided
+    expected = expected_epochs(dataset, decided, policy, world=world)
+    return decided if expected is None else decide(expected_epochs=expected)
 
 
 def _policy(device: str | None, precision: str | None, world: World) -> Policy:
