@@ -17,7 +17,7 @@ the class shares of both networks. ``forced``: a training at far too high rates 
 the watch says of each as they go.
 
 Measured on 2 cores of a shared AMD EPYC with avx512_bf16, torch 2.13.0, nothing else running: ours 0.71
-(0.70 to 0.72), the example 2.63 (2.05 to 3.21), ratios by seed 0.27 (0.21 to 0.34) where at most 0.5 is wanted;
+(0.70 to 0.72), the example 2.63 (2.05 to 3.21), ratios by seed 0.27 (0.21 to 0.34), where 0.5 is wanted;
 by the second network 5.44 and 14.95; classes 8.3 to 12.1 %; none of ten short trainings collapsed.
 
     python benchmarks/gan.py --out gan.json          # about 95 minutes on 2 cores, with nothing else running
