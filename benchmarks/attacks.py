@@ -22,9 +22,9 @@ With ``--weights`` the network is read from there, or written there after it was
 ensemble with nothing else running. The peers are installed by pip: foolbox 3.3.4, torchattacks 3.5.1,
 pyautoattack 0.2.0.
 
-Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, n = 3: ours takes 0.94 s
-(334 images fall), torchattacks 1.70 s (334), 1.81 times as long, foolbox 1.82 s (331), 1.94 times. Since then
-maps are flattened as they lie, which takes a tenth less of our time (1.05 s to 0.95, medians of 7 turns).
+Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, n = 3: ours takes 0.85 s
+(334 images fall), torchattacks 1.44 s (334), 1.71 times as long, foolbox 2.51 s (330), 2.95 times; in an earlier
+run 0.94, 1.70 and 1.82 s, so that of the two peers now one, now the other is the faster.
 """
 
 from __future__ import annotations
