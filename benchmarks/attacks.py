@@ -24,8 +24,8 @@ pyautoattack 0.2.0.
 
 Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, n = 3: ours takes 0.85 s
 (334 images fall), torchattacks 1.44 s (334), 1.71 times as long, foolbox 2.51 s (330), 2.95 times; in a run
-before that 0.94, 1.70 and 1.82 s. Ensemble, likewise: ours takes 8.3 s, pyautoattack 40.3 s, 4.84 times as long,
-and the same 152 of 200 images stand.
+before that 0.94, 1.70 and 1.82 s. Ensemble, likewise: ours takes 8.3 s, pyautoattack 40.3 s, 4.84 times as
+long, and the same 152 of 200 images stand.
 """
 
 from __future__ import annotations
