@@ -175,7 +175,7 @@ def add_up(taken: Taken, groups: Mapping[str, Sequence[int]], *, out: Path, keep
         drawn.append(([name], taken.images(torch.cat([mean, latents])).numpy(), captions))
     drawn.append((["= sum"], taken.images(total).numpy(), [""]))
     title = f"A sum of latents{of_class(taken)}"
-    note = f"Latents of {taken.told}: the mean of base, minus that of the second row, plus that of the third."
+    note = f"Latents of {taken.told}: the means of the rows, with the signs beside them."
     write_picture(partial(generated_rows, drawn, title=title, note=note), out)
     result = {**{name: list(rows) for name, rows in groups.items()}, "latent": total[0].tolist()}
     return _made(result, f"the sum of latents of {taken.told} is", out, kept=_kept(taken, total, keep))

@@ -20,7 +20,8 @@ MOST_STEPS = 4
 """How many are taken at most; the fastest counts, since the first pays for what later ones find prepared."""
 
 MOST_OF_BUDGET = 0.02
-"""The share of the budget after which no further step is begun."""
+"""The share of the budget after which no further step is begun. On two cores four steps on Fashion-MNIST take
+0.6 s, and 1.4 s in a new process, most of which the training is then spared."""
 
 
 def expected_epochs(dataset: Dataset, recipe: Recipe, policy: Policy, *, world: World) -> float | None:
