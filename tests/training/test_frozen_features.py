@@ -133,7 +133,7 @@ def test_grey_photos_are_opened_in_colour_and_small_images_start_from_chance(pho
     assert starting_point(Recipe(), of(opened))[1] is None
 
 
-def test_named_weights_bring_their_size_unless_another_is_asked_for(photos) -> None:
+def test_published_weights_bring_a_larger_size_than_theirs_unless_another_is_asked_for(photos) -> None:
     from striate.core.recipe import Recipe
     from striate.training import open_for
     from striate.training.starting_point import starting_point
@@ -142,7 +142,9 @@ def test_named_weights_bring_their_size_unless_another_is_asked_for(photos) -> N
         return open_for(recipe, photos, lambda _: None, cache_gb=0, **how)
 
     recipe, _, dataset = starting_point(Recipe(pretrained="efficientnet-lite0"), opened)
-    assert (recipe.size, dataset.size) == (224, (224, 224))
+    assert (recipe.size, dataset.size) == (288, (288, 288))
+    recipe, _, _ = starting_point(Recipe(pretrained="efficientnet-lite2"), opened)
+    assert recipe.size == 320
     recipe, _, dataset = starting_point(Recipe(pretrained="efficientnet-lite0", size=64), opened)
     assert (recipe.size, dataset.size) == (64, (64, 64))
     recipe, _, dataset = starting_point(Recipe(pretrained="efficientnet-lite0", fit="crop"), opened)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from striate.classifier import Pretrained, find_pretrained
+from striate.classifier import PUBLISHED, Pretrained, find_pretrained
 from striate.core.recipe import Recipe
 from striate.data import Dataset, UpTo
 from striate.data.wanted import LARGEST_SIDE
@@ -12,6 +12,16 @@ from striate.data.wanted import LARGEST_SIDE
 FOR_PHOTOS = "efficientnet-lite0"
 """What trainings on photos start from where nothing was said."""
 
+LARGER = 9 / 7
+"""By what photos are larger than those that published weights were trained on.
+
+Random crops showed these networks things larger than they are in whole photos, so that they see best in
+larger ones (Touvron, Vedaldi, Douze and Jegou, Fixing the train-test resolution discrepancy, 2019). On five
+splits of ants and bees the frozen Lite0 is right for 94.8 % at its own 224 pixels, 95.8 % at 256, and 96.5 %
+at 288."""
+
+MULTIPLE = 32
+"""Sides are multiples of this, the strides of such a network together."""
 
 FIT = "stretch"
 """How pictures become squares for a network that is trained already, where nothing was said: as a whole, and
@@ -48,7 +58,8 @@ def starting_point(wanted: Recipe, opened: Opens) -> tuple[Recipe, Pretrained | 
     if wanted.pretrained == "none" or wanted.model is not None or wanted.layers is not None:
         return wanted, None, opened(wanted)
     pretrained = find_pretrained(FOR_PHOTOS)
-    size = None if pretrained.size is None else UpTo(min(pretrained.size), wanted.fit or FIT)
+    side = _side(pretrained)
+    size = None if side is None else UpTo(side, wanted.fit or FIT)
     dataset = opened(wanted, size=size)
     if dataset.dims != 2 or min(dataset.size) <= LARGEST_SIDE:
         return wanted, None, dataset
@@ -61,10 +72,17 @@ def starting_point(wanted: Recipe, opened: Opens) -> tuple[Recipe, Pretrained | 
 
 
 def _suited(wanted: Recipe, pretrained: Pretrained) -> Recipe:
-    square = pretrained.size is not None and len(pretrained.size) == 2 and len(set(pretrained.size)) == 1
     return wanted.changed(
         model=pretrained.model,
         layers=wanted.layers or pretrained.layers,
         fit=wanted.fit or FIT,
-        size=pretrained.size[0] if wanted.size is None and square and pretrained.size else wanted.size,
+        size=wanted.size or _side(pretrained),
     )
+
+
+def _side(pretrained: Pretrained) -> int | None:
+    """Give the side of the squares that a network takes; ``None`` where it has seen none."""
+    if pretrained.size is None or len(pretrained.size) != 2 or len(set(pretrained.size)) != 1:
+        return None
+    side = pretrained.size[0]
+    return round(LARGER * side / MULTIPLE) * MULTIPLE if pretrained.name in PUBLISHED else side
