@@ -69,6 +69,7 @@ UNDECIDED = {
     "shift": st.integers(0, 4096),
     "robust": st.text(),
     "robust_method": st.sampled_from(ROBUST_METHODS),
+    "robust_steps": st.integers(1, 1000),
     "precision": st.sampled_from(PRECISIONS),
 }
 

@@ -31,6 +31,7 @@ UNUSED = {
     "augment",
     "robust",
     "robust_method",
+    "robust_steps",
 }
 
 
@@ -116,11 +117,18 @@ def test_an_unknown_model_is_refused_before_anything_is_made() -> None:
         resolve(Recipe(model="compact-smal"), images=5, size=(8, 8), flip=True, precision="float32")
 
 
-def test_robust_trainings_are_fast_unless_told_otherwise() -> None:
+def test_robust_trainings_take_two_steps_and_shift_nothing_unless_told_otherwise() -> None:
     decided = {"images": 5000, "size": (28, 28), "flip": True, "precision": "float32"}
-    assert resolve(Recipe(robust="linf:8/255"), **decided).robust_method == "fast"
-    assert resolve(Recipe(robust="l2:0.5", robust_method="trades"), **decided).robust_method == "trades"
-    assert resolve(Recipe(), **decided).robust_method is None
+
+    def said(**fields: object) -> tuple[str | None, int | None, int | None]:
+        recipe = resolve(Recipe(**fields), **decided)
+        return recipe.robust_method, recipe.robust_steps, recipe.shift
+
+    assert said(robust="linf:8/255") == ("pgd", 2, 0)
+    assert said(robust="linf:8/255", robust_steps=7, shift=2) == ("pgd", 7, 2)
+    assert said(robust="l2:0.5", robust_method="fast") == ("fast", 1, 0)
+    assert said(robust="l2:0.5", robust_method="trades") == ("trades", 7, 0)
+    assert said() == (None, None, 1)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +141,7 @@ def test_robust_trainings_are_fast_unless_told_otherwise() -> None:
         ({"robust": "linf:0"}, RecipeError, "over 0"),
         ({"robust": "l2:inf"}, RecipeError, "over 0"),
         ({"robust_method": "pgd"}, RecipeError, "no ball is given"),
+        ({"robust_steps": 3}, RecipeError, "robust_steps is 3, and no ball is given"),
     ],
 )
 def test_balls_that_cannot_be_trained_in_are_refused(fields, error, said) -> None:

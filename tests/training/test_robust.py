@@ -16,12 +16,12 @@ from striate.core.tensors import load_tensors
 from striate.training import Run, train
 from striate.training import loop as training_loop
 from striate.training.loop import Loop
-from striate.training.robust_loop import REPLAYS, STEPS, RobustLoop, has_collapsed
+from striate.training.robust_loop import RobustLoop, has_collapsed
 from striate.training.run import COLUMNS, ROBUST_COLUMNS
 
 EPS = 0.1
 ROBUST = {"robust": f"linf:{EPS}", "precision": "float32"}
-FAST = {"model": "compact-small", "batch": 64, "epochs": 2, **ROBUST}
+FAST = {"model": "compact-small", "batch": 64, "epochs": 2, "robust_method": "fast", **ROBUST}
 STEPS_OF_AN_EPOCH = 19
 
 
@@ -70,16 +70,19 @@ def test_rows_have_both_accuracies_and_the_best_epoch_is_the_one_that_withstands
 
 
 @pytest.mark.parametrize(
-    ("method", "ball", "passes", "updates"),
+    ("method", "steps", "ball", "passes", "updates"),
     [
-        ("fast", "l2:0.8", 2, 1),
-        ("pgd", "linf:0.1", STEPS + 1, 1),
-        ("trades", "l2:0.8", STEPS + 2, 1),
-        ("free", "linf:0.1", REPLAYS, REPLAYS),
+        ("fast", None, "l2:0.8", 2, 1),
+        (None, None, "linf:0.1", 3, 1),
+        ("pgd", 7, "linf:0.1", 8, 1),
+        ("trades", None, "l2:0.8", 9, 1),
+        ("trades", 2, "linf:0.1", 4, 1),
+        ("free", None, "linf:0.1", 4, 4),
+        ("free", 3, "l2:0.8", 3, 3),
     ],
 )
 def test_a_step_costs_what_the_recipe_says_and_learns_from_worse_images_of_the_ball(
-    fit, digits, monkeypatch, method, ball, passes, updates
+    fit, digits, monkeypatch, method, steps, ball, passes, updates
 ) -> None:
     given: list[tuple[Loop, torch.Tensor, torch.Tensor]] = []
     learnt: list[torch.Tensor] = []
@@ -102,7 +105,9 @@ def test_a_step_costs_what_the_recipe_says_and_learns_from_worse_images_of_the_b
     monkeypatch.setattr(RobustLoop, "_descend", see_clean)
     monkeypatch.setattr(Loop, "_logits", see_pass)
     monkeypatch.setattr(Loop, "_update", count_update)
-    run, _ = fit(digits, robust=ball, robust_method=method, precision="float32", epochs=0.3)
+    run, _ = fit(
+        digits, robust=ball, robust_method=method, robust_steps=steps, precision="float32", epochs=0.3
+    )
     assert counted["updates"] == updates * len(given) == updates * run.rows[-1]["step"]
     assert len(learnt) == passes
     loop, clean, labels = given[-1]
@@ -149,9 +154,9 @@ def test_an_overfitted_network_goes_back_and_attacks_take_a_step_more(fit, digit
     kept: list = []
     attack, step_back = RobustLoop._attacked, RobustLoop._step_back
 
-    def see(self, *args, steps: int, reach: float):
+    def see(self, *args, steps: int):
         counts.append(steps)
-        return attack(self, *args, steps=steps, reach=reach)
+        return attack(self, *args, steps=steps)
 
     def see_step_back(self, best):
         step_back(self, best)
@@ -170,7 +175,7 @@ def test_an_overfitted_network_goes_back_and_attacks_take_a_step_more(fit, digit
     monkeypatch.setattr(RobustLoop, "_attacked", see)
     monkeypatch.setattr(RobustLoop, "_step_back", see_step_back)
     # A target is of the accuracy under attack, too: here it ends the training after three epochs.
-    run, events = fit(digits, epochs=5, batch=128, target=0.5, **ROBUST)
+    run, events = fit(digits, epochs=5, batch=128, target=0.5, robust_method="fast", **ROBUST)
     assert len(run.rows) == 3
     notes = [event.data["message"] for event in events if event.kind == "note"]
     assert "robust accuracy 0.5500 is at the target of 0.5; stopping" in notes
@@ -215,6 +220,8 @@ def test_a_training_in_minutes_keeps_its_budget(fit, digits) -> None:
         ({"robust": "linf:8"}, AttackError),
         ({"robust": "l1:2"}, RecipeError),
         ({"robust_method": "pgd"}, RecipeError),
+        ({"robust_steps": 2}, RecipeError),
+        ({"robust": "linf:0.1", "robust_steps": 0}, RecipeError),
     ],
 )
 def test_what_cannot_be_trained_leaves_nothing_behind(digits, tmp_path, fields, error) -> None:

@@ -93,16 +93,19 @@ class Recipe(RecipeForm):
         average_shifted: predict by the mean over an image and the image shifted up and left and down and
             right by so many pixels, in three times the time; 0: not shifted; ``None``: 1 for images of up to
             32 pixels that were shifted in training, else 0.
-        shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs and with
-            ``augment``.
+        shift: largest random shift, pixels; ``None``: 1/28 of the side, 0 for under 4 epochs, with
+            ``augment`` and with ``robust``.
         augment: what images are changed by at random, such as ``flip,crop=0.3,hue=0.1,mixup=0.2``;
             ``trivial``: one change an image, of a kind and strength drawn anew each time; ``none``: nothing;
             ``None``: mirrored and shifted as ``flip`` and ``shift`` say.
         robust: train on images that are attacked within this ball, such as ``linf:8/255`` or ``l2:0.5``,
             and choose the best epoch by the accuracy under attack; ``None``: on images as they are.
-        robust_method: how images are attacked in training: ``fast`` (one step, in about twice the time of a
-            plain training), ``pgd`` (seven steps, eight times), ``trades`` (seven steps, and clean images,
-            nine times) or ``free`` (each batch four times, one step each); ``None``: fast, where robust.
+        robust_method: how images are attacked in training: ``fast`` (one step), ``pgd`` (several), ``trades``
+            (several, and clean images are learnt too) or ``free`` (each batch several times, one step each);
+            ``None``: pgd, where robust.
+        robust_steps: how many steps such an attack takes, each in about the time of a plain training; by
+            ``free``, how often a batch is taken; ``None``: 1 for ``fast``, 2 for ``pgd``, 7 for ``trades``, 4
+            for ``free``.
         precision: ``bfloat16`` or ``float32``; ``None``: bfloat16 where the hardware computes it.
         compiled: compile the steps for a GPU before the training, which takes up to minutes, once in a
             process, and is not counted to a budget in epochs; without effect on other devices.
@@ -155,6 +158,7 @@ class Recipe(RecipeForm):
     augment: str | None = None
     robust: str | None = None
     robust_method: str | None = None
+    robust_steps: int | None = None
     precision: str | None = None
     compiled: bool = False
     seed: int = 0
@@ -211,5 +215,6 @@ _RANGES: tuple[Range, ...] = (
     ("label_smoothing", 0, 1, False, True),
     ("shift", 0, 4096, False, False),
     ("average_shifted", 0, 4096, False, False),
+    ("robust_steps", 1, 1000, False, False),
     ("seed", 0, 2**63 - 1, False, False),
 )

@@ -34,6 +34,12 @@ FINE_TUNING_RATES = {"muon": 0.0003, "sgd": 0.005, "adamw": 0.0002}
 FINE_TUNING_OTHER_RATE = 0.005
 """The same as `OTHER_RATE` for these."""
 
+ROBUST_STEPS = {"fast": 1, "pgd": 2, "trades": 7, "free": 4}
+"""How many steps the attacks of a robust training take, by its method.
+
+Two are nearly as good as many (Andriushchenko and Flammarion, Understanding and improving fast adversarial
+training, 2020); one alone is what networks come to withstand."""
+
 MOST_FINE_TUNED = 32
 """Images a step, at most, by default: photos are large, and few steps are many."""
 
@@ -222,11 +228,12 @@ def _model(size: tuple[int, ...], epochs: float | None) -> str:
 
 def _robust(recipe: Recipe) -> dict[str, object]:
     if recipe.robust is None:
-        if recipe.robust_method is not None:
-            raise RecipeError(
-                f"robust_method is '{recipe.robust_method}', and no ball is given to be robust in; give one, "
-                "such as robust='linf:8/255'"
-            )
+        for name in ("robust_method", "robust_steps"):
+            if getattr(recipe, name) is not None:
+                raise RecipeError(
+                    f"{name} is {getattr(recipe, name)!r}, and no ball is given to be robust in; give one, "
+                    "such as robust='linf:8/255'"
+                )
         return {}
     ball = parse_ball(recipe.robust)
     if not isinstance(ball, Linf | L2) or not 0 < ball.eps < math.inf:
@@ -234,7 +241,8 @@ def _robust(recipe: Recipe) -> dict[str, object]:
             f"robust is '{recipe.robust}', where a ball linf:EPS or l2:EPS of a radius over 0 is wanted, "
             "such as linf:8/255"
         )
-    return {"robust_method": recipe.robust_method or "fast"}
+    method = recipe.robust_method or "pgd"
+    return {"robust_method": method, "robust_steps": recipe.robust_steps or ROBUST_STEPS[method]}
 
 
 def _mirrors(recipe: Recipe, usual: bool) -> bool:
@@ -253,7 +261,9 @@ def _shift(recipe: Recipe, size: tuple[int, ...], epochs: float | None) -> int:
     # In so few passes nothing is learnt by heart, and what moves is only harder to learn: on
     # Fashion-MNIST 2 epochs lose 0.5 points by a shift of 1, 3.5 lose 0.6, and 7 lose nothing.
     few = epochs is not None and epochs < FEWEST_SHIFTED
-    if recipe.freeze == "backbone" or few or len(size) != 2:
+    # Attacks leave nothing to be learnt by heart: in 8 epochs within linf:0.1 a training without shifts has
+    # 86.8 % and withstands APGD-T on 73.8 % of 500 test images, one with a shift of 1 has 86.1 and 71.2 %.
+    if recipe.freeze == "backbone" or recipe.robust is not None or few or len(size) != 2:
         return 0
     return min(size) // 28
 

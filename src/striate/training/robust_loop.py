@@ -18,17 +18,8 @@ from striate.engine.input_gradients import fast_input_gradients
 from striate.engine.run_directory import Row
 from striate.training.loop import Loop
 
-FAST_STEP = 1.25
-"""The length of the one step of ``fast``, in radii."""
-
-STEPS = 7
-"""So many steps ``pgd`` and ``trades`` take."""
-
 REACH = 2.5
-"""How far the steps of an attack go together, in radii."""
-
-REPLAYS = 4
-"""How often ``free`` takes a batch."""
+"""How far the steps of an attack go together, in radii, where they are six or more."""
 
 TRADE = 6.0
 """How much the agreement with clean images counts in ``trades``, against their cross entropy."""
@@ -63,9 +54,9 @@ class RobustLoop(Loop):
     of its images are attacked by PGD, and the best epoch is the one that withstands most of it (Rice, Wong
     and Kolter, Overfitting in adversarially robust deep learning, 2020).
 
-    Training by one step can collapse: the network then withstands that step alone (catastrophic overfitting).
-    Where that is seen, the weights go back to the best epoch, unless this is it, and attacks take a step more
-    from then on.
+    Training by few steps can collapse: the network then withstands such attacks alone (catastrophic
+    overfitting). Where that is seen of ``fast`` and ``pgd``, the weights go back to the best epoch, unless
+    this is it, and attacks take a step more from then on.
     """
 
     _ball: Ball = field(init=False)
@@ -101,17 +92,20 @@ class RobustLoop(Loop):
             return self._replay(pixels, labels)
         if method == "trades":
             return self._trade(pixels, labels)
-        steps, reach = (STEPS, REACH) if method == "pgd" else (1 + self.state.steps_back, FAST_STEP)
         attacked = self._attacked(
-            pixels, lambda logits: F.cross_entropy(logits, labels, reduction="sum"), steps=steps, reach=reach
+            pixels, lambda logits: F.cross_entropy(logits, labels, reduction="sum"), steps=self._steps
         )
         return super()._descend(attacked, labels)
 
-    def _attacked(
-        self, pixels: Tensor, score: Callable[[Tensor], Tensor], *, steps: int, reach: float
-    ) -> Tensor:
+    @property
+    def _steps(self) -> int:
+        """How many steps attacks take now."""
+        assert self.recipe.robust_steps is not None
+        return self.recipe.robust_steps + self.state.steps_back
+
+    def _attacked(self, pixels: Tensor, score: Callable[[Tensor], Tensor], *, steps: int) -> Tensor:
         """Ascend a score of the logits from a random start; no weight gets a gradient by it."""
-        region, length = self._ball.region(pixels), reach * self._ball.eps / steps
+        region, length = self._ball.region(pixels), reach(steps) * self._ball.eps / steps
         changed = self._start(pixels)
         for _ in range(steps):
             leaf = changed.requires_grad_()
@@ -138,7 +132,7 @@ class RobustLoop(Loop):
             found = logits.log_softmax(dim=1)
             return F.kl_div(found, wanted, reduction="sum", log_target=True)
 
-        attacked = self._attacked(pixels, divergence, steps=STEPS, reach=REACH)
+        attacked = self._attacked(pixels, divergence, steps=self._steps)
         logits = self._logits(attacked)
         apart = divergence(logits, clean.log_softmax(dim=1)) / max(len(labels), 1)
         self._update(self.objective.loss(clean, labels, self._weights) + TRADE * apart, len(labels))
@@ -147,7 +141,7 @@ class RobustLoop(Loop):
     def _replay(self, pixels: Tensor, labels: Tensor) -> Tensor:
         region, changed = self._ball.region(pixels), self._start(pixels)
         logits = changed
-        for _ in range(REPLAYS):
+        for _ in range(self._steps):
             leaf = changed.requires_grad_()
             logits = self._logits(leaf)
             self._update(self.objective.loss(logits, labels, self._weights), len(labels))
@@ -157,7 +151,7 @@ class RobustLoop(Loop):
         return logits
 
     def _measure_more(self) -> Row:
-        """Measure the accuracy under one step, as ``fast`` trains, and under the attack that judges."""
+        """Measure the accuracy under one step and under the attack that judges."""
         rows = self._judged_rows()
 
         def withstood(share: slice) -> Tensor:
@@ -166,8 +160,8 @@ class RobustLoop(Loop):
             pixels = as_numbers(images).contiguous(memory_format=memory_format)
             labels = torch.as_tensor(self.validation.labels[rows[share]], device=pixels.device).long()
             found = []
-            for steps, reach in ((1, FAST_STEP), (JUDGE_STEPS, REACH)):
-                attack = PGD(self._ball, steps=steps, relative_step=reach / steps)
+            for steps in (1, JUDGE_STEPS):
+                attack = PGD(self._ball, steps=steps, relative_step=reach(steps) / steps)
                 seeds = torch.arange(share.start, share.stop)
                 attacked = attack(self.classifier, pixels, labels, seeds=seeds) if len(pixels) else pixels
                 found.append(self.classifier.logits(attacked).argmax(dim=1) == labels.cpu())
@@ -183,11 +177,12 @@ class RobustLoop(Loop):
     def _validate(self) -> None:
         before = self.state.rows[self.state.best_epoch - 1] if self.state.best_epoch else None
         super()._validate()
-        if self.recipe.robust_method == "fast" and has_collapsed(self.state.rows[-1], before):
+        few = self.recipe.robust_method in ("fast", "pgd")
+        if few and has_collapsed(self.state.rows[-1], before):
             self._step_back(before)
 
     def _step_back(self, best: Row | None) -> None:
-        state = self.state
+        state, before = self.state, _counted(self._steps)
         state.steps_back += 1
         row = state.rows[-1]
         one, many = row["single_step_accuracy"], row["robust_accuracy"]
@@ -201,8 +196,8 @@ class RobustLoop(Loop):
             self.averages.follow()
             went = f"it goes back to the weights of epoch {best['epoch']:g} and "
         message = (
-            f"the training has overfitted to attacks of {_steps(state.steps_back)} ({one:.1%} withstand one "
-            f"step and {many:.1%} PGD); {went}goes on with {_steps(1 + state.steps_back)}"
+            f"the training has overfitted to attacks of {before} ({one:.1%} withstand one step and "
+            f"{many:.1%} PGD); {went}goes on with {_counted(self._steps)}"
         ).replace("%", " %")
         self.on_event(Event("warning", {"message": message}))
 
@@ -233,5 +228,20 @@ def has_collapsed(row: Row, best: Row | None) -> bool:
     return wider >= FALL and many <= best["robust_accuracy"] - FALL
 
 
-def _steps(count: int) -> str:
+def reach(steps: int) -> float:
+    """Say how far the steps of an attack go together.
+
+    Args:
+        steps: how many, at least 1.
+
+    Returns:
+        In radii: 1.25 for one step (Wong, Rice and Kolter 2020), up to `REACH`.
+
+    >>> reach(1), reach(2), reach(7)
+    (1.25, 1.5, 2.5)
+    """
+    return min(REACH, 1 + steps / 4)
+
+
+def _counted(count: int) -> str:
     return "one step" if count == 1 else f"{count} steps"
