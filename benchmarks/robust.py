@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", default="fashion-mnist", help="(default: fashion-mnist)")
     parser.add_argument("--ball", default="linf:0.1", help="(default: linf:0.1)")
-    parser.add_argument("--method", default="fast", help="fast, pgd, trades or free (default: fast)")
+    parser.add_argument("--method", help="fast, pgd, trades or free (default: as striate train decides)")
     parser.add_argument("--model", default=None, help="(default: as striate train decides)")
     parser.add_argument("--minutes", type=float, default=9.5, help="of training (default: 9.5)")
     parser.add_argument("--images", type=int, default=500, help="attacked (default: 500)")
@@ -94,7 +94,8 @@ def main() -> None:
             on_event=say,
         )
         seconds = time.perf_counter() - began
-        print(f"{run.recipe.model} by {options.method} within {options.ball}: {seconds:.0f} s in all")
+        by = f"{run.recipe.robust_method}, {run.recipe.robust_steps} steps,"
+        print(f"{run.recipe.model} by {by} within {options.ball}: {seconds:.0f} s in all")
         clean = list(run.evaluation.values())[-1]
         print(f"clean accuracy {percent(clean.accuracy, clean.interval, clean.images)}")
         left, count, took = withstood(run, dataset, ball=options.ball, count=options.images)
