@@ -3,7 +3,9 @@
 All photos of the tar are split anew five times, stratified, into the sizes of the published parts, and each
 split is written out as a folder of links. On each, in turn and in fresh processes, the weights on the disk:
 
-- ``frozen lite0``, ``frozen lite2``: ``striate train FOLDER --pretrained ... --freeze backbone``;
+- ``frozen lite0``, ``frozen lite2``: ``striate train FOLDER --pretrained ... --freeze backbone``, which takes
+  photos 9/7 as large as those the weights were trained on; ``frozen lite0, 224``: the same at ``--size 224``,
+  their own;
 - ``fine-tuned lite0``: ``striate train FOLDER --pretrained efficientnet-lite0 --minutes 5.5``;
 - ``tutorial``: fine-tuning as PyTorch's transfer-learning tutorial has it, in torch alone: the same backbone
   and weights, random-resized crops and mirroring, batches of 4, SGD of momentum 0.9 at a rate of 0.001, a
@@ -52,6 +54,7 @@ EPOCHS = 25
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "frozen lite0": ("--pretrained", "efficientnet-lite0", "--freeze", "backbone"),
+    "frozen lite0, 224": ("--pretrained", "efficientnet-lite0", "--freeze", "backbone", "--size", "224"),
     "frozen lite2": ("--pretrained", "efficientnet-lite2", "--freeze", "backbone"),
     "fine-tuned lite0": ("--pretrained", "efficientnet-lite0", "--minutes", "5.5"),
 }
@@ -147,12 +150,14 @@ def report(found: dict[str, list[dict[str, object]]]) -> None:
             accuracies, seconds = [run[kind] for run in runs], [run["seconds"] for run in runs]
             took = f"{statistics.mean(seconds):.1f} (most {max(seconds):.1f})"
             print(f"| {said} | {mean_of(accuracies).percent()} | {took} | {TARGETS.get(name, '')} |")
-    base = found.get("frozen lite0")
-    for name in ("fine-tuned lite0", "frozen lite2"):
-        if base and name in found:
-            for kind in ("accuracy", "last"):
-                paired = [run[kind] - other["accuracy"] for run, other in zip(found[name], base, strict=True)]
-                print(f"{name} ({kind}) over frozen lite0, paired: {mean_of(paired).points()}")
+    for base in ("frozen lite0", "frozen lite0, 224"):
+        for name in ("fine-tuned lite0", "frozen lite2", "frozen lite0"):
+            if name == base or base not in found or name not in found:
+                continue
+            for kind in ("accuracy", "last") if name.startswith("fine") else ("accuracy",):
+                pairs = zip(found[name], found[base], strict=True)
+                paired = [run[kind] - other["accuracy"] for run, other in pairs]
+                print(f"{name} ({kind}) over {base}, paired: {mean_of(paired).points()}")
     ways = [found.get(name, []) for name in ("frozen lite0", "fine-tuned lite0", "tutorial")]
     for run, tuned, theirs in zip(*ways, strict=False):
         mine = run["seconds"]
