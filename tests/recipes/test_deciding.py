@@ -12,7 +12,7 @@ from striate.core.errors import AttackError, RecipeError
 from striate.core.recipe import Recipe
 from striate.models import CATALOGUE
 from striate.recipes import resolve
-from striate.recipes.deciding import DEEP_WITHOUT_NORM
+from striate.recipes.deciding import DEEP_WITHOUT_NORM, LAYERS_OF_FEW
 
 UNUSED = {
     "minutes",
@@ -96,6 +96,33 @@ def test_brief_trainings_get_the_lightest_network(budget, model) -> None:
     wanted = Recipe(**budget)
     assert resolve(wanted, images=5000, size=(28, 28), flip=True, precision="float32").model == model
     assert resolve(wanted, images=5000, size=(224, 224), flip=True, precision="float32").model == "resnet18"
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "asked", "model"),
+    [
+        (50, (150,), {}, "stacked"),
+        (1000, (1024,), {}, "stacked"),
+        (1001, (150,), {}, "compact-medium"),
+        (50, (1025,), {}, "compact-medium"),
+        (50, (16, 28, 28), {}, "compact-medium"),
+        (50, (150,), {"model": "compact-small"}, "compact-small"),
+        (50, (150,), {"layers": "conv8,mean"}, "stacked"),
+    ],
+)
+def test_few_short_series_get_a_network_that_sees_every_value(images, size, asked, model) -> None:
+    recipe = resolve(Recipe(**asked), images=images, size=size, flip=False, precision="float32")
+    assert recipe.model == model
+    assert recipe.layers == (asked.get("layers", LAYERS_OF_FEW) if model == "stacked" else None)
+
+
+@pytest.mark.parametrize(
+    ("images", "epochs"),
+    [(1, 300), (50, 250), (100, 143), (500, 50), (5000, 50), (30_000, 20), (100_000, 10)],
+)
+def test_small_sets_get_more_epochs(images, epochs) -> None:
+    recipe = resolve(Recipe(), images=images, size=(28, 28), flip=True, precision="float32")
+    assert recipe.epochs == epochs
 
 
 def test_deep_networks_without_norms_learn_slower() -> None:

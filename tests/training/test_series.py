@@ -15,6 +15,7 @@ from striate.core.tensors import load_tensors
 from striate.data import memory
 from striate.data.batches import Batches
 from striate.data.stored_numbers import MappedNumbers
+from striate.recipes.deciding import LAYERS_OF_FEW
 from striate.training import train
 
 
@@ -53,7 +54,7 @@ def test_series_are_learnt_with_nothing_said(tmp_path) -> None:
     )
     np.savez(tmp_path / "waves.npz", **arrays)
     run = train(tmp_path / "waves.npz", out=tmp_path / "run", epochs=8, device="cpu", on_event=ignore)
-    assert run.recipe.model == "compact-medium"
+    assert (run.recipe.model, run.recipe.layers) == ("stacked", LAYERS_OF_FEW)
     assert (run.recipe.size, run.recipe.flip, run.recipe.average_mirrored) == (None, False, False)
     assert run.evaluation["test"].accuracy > 0.95
     assert {"predictions.png", "confusion.png", "curves.png"} <= {path.name for path in run.path.iterdir()}

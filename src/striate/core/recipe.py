@@ -28,7 +28,7 @@ class Recipe(RecipeForm):
     Args:
         model: a name of `striate.models.CATALOGUE`, such as ``compact-small`` or ``resnet50``; ``None``:
             that of ``pretrained``, else compact-medium up to 128 pixels (compact-light for under 3
-            epochs), else resnet18.
+            epochs), else resnet18; of at most 1,000 short series stacked, as a fully convolutional network.
         layers: what the model ``stacked`` consists of, in words with commas, such as
             ``conv32k5,max2,conv64,max,dense128,drop0.2``, or a trunk, such as ``width64``; ``None``: what it
             has by default.

@@ -16,6 +16,14 @@ from striate.models.stacked import DEFAULT_LAYERS
 LARGEST_COMPACT = 128
 """The longest side in pixels for which the compact networks are the default."""
 
+FEW_SERIES, LONGEST_OF_FEW = 1000, 1024
+"""Up to so many series, of up to so many values, `LAYERS_OF_FEW` are the default."""
+
+LAYERS_OF_FEW = "conv128k7,conv256k5,conv128k3,mean"
+"""What sees every value of short series, and needs few of them to learn from, but more time for each than the
+compact networks: the fully convolutional network of Wang, Yan and Oates, Time series classification from
+scratch with deep neural networks: a strong baseline (2017)."""
+
 PEAK_RATES = {"muon": 0.05, "sgd": 0.05, "adamw": 0.003}
 """Default peak rates of each optimiser: of the filters under Muon, of everything otherwise."""
 
@@ -39,6 +47,9 @@ ROBUST_STEPS = {"fast": 1, "pgd": 2, "trades": 7, "free": 4}
 
 Two are nearly as good as many (Andriushchenko and Flammarion, Understanding and improving fast adversarial
 training, 2020); one alone is what networks come to withstand."""
+
+FEWEST_STEPS, MOST_EPOCHS = 1000, 300
+"""So many steps a training from chance has at least, in so many epochs at most, where nothing was said."""
 
 MOST_FINE_TUNED = 32
 """Images a step, at most, by default: photos are large, and few steps are many."""
@@ -103,7 +114,7 @@ def resolve(
             "pretrained, such as efficientnet-lite0"
         )
     epochs = recipe.epochs if recipe.minutes is None else expected_epochs
-    decided = _network(recipe, size, epochs)
+    decided = _network(recipe, images, size, epochs)
     decided |= _steps(recipe, images, epochs, pretrained=pretrained)
     decided |= _rates(recipe, pretrained=pretrained)
     decided |= _changes(recipe, size, epochs, flip=flip)
@@ -115,7 +126,7 @@ def resolve(
     return recipe.changed(**decided)
 
 
-def _network(recipe: Recipe, size: tuple[int, ...], epochs: float | None) -> dict[str, object]:
+def _network(recipe: Recipe, images: int, size: tuple[int, ...], epochs: float | None) -> dict[str, object]:
     decided: dict[str, object] = {}
     if recipe.pretrained == "none":
         decided["pretrained"] = None
@@ -130,6 +141,8 @@ def _network(recipe: Recipe, size: tuple[int, ...], epochs: float | None) -> dic
         decided["model"] = "stacked"
     elif recipe.model == "stacked" and recipe.layers is None:
         decided["layers"] = DEFAULT_LAYERS
+    elif recipe.model is None and len(size) == 1 and images <= FEW_SERIES and size[0] <= LONGEST_OF_FEW:
+        decided |= {"model": "stacked", "layers": LAYERS_OF_FEW}
     elif recipe.model is None:
         decided["model"] = _model(size, epochs)
     if recipe.fit is None:
@@ -281,8 +294,9 @@ def _label_smoothing(epochs: float | None) -> float:
 
 
 def _epochs(images: int) -> int:
-    # Fewer images need more passes: about 600,000 images seen, within reason.
-    return min(50, max(10, round(600_000 / images)))
+    # Fewer images need more passes: about 600,000 images seen, within reason, but enough steps at all.
+    enough = min(MOST_EPOCHS, math.ceil(FEWEST_STEPS / math.ceil(images / _batch(images))))
+    return max(10, enough, min(50, round(600_000 / images)))
 
 
 def _fine_tuning_epochs(images: int) -> int:
