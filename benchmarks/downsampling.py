@@ -6,7 +6,12 @@ shifts is measured (a window that moves over the enlarged image, so that no bord
 circular shifts, and the accuracy. What is printed are the means of both and of the differences seed by seed,
 with Student's 95 % interval, whichever way they fall.
 
-Run it with nothing else running: ``python benchmarks/downsampling.py`` (15 minutes on 2 cores). To try it:
+Measured (Fashion-MNIST, resnet20, 6,000 images, 5 epochs, 2,000 tested, 5 seeds): blurring changes the
+accuracy by -0.18 ± 0.92 points (86.59 ± 1.03 without), the consistency under crop shifts of one pixel by
++4.50 ± 3.17 (89.01 ± 2.74 without) and on average of 1 to 4 pixels by +4.03 ± 3.24, under circular shifts
+of one pixel by +3.83 ± 0.52.
+
+Run it: ``python benchmarks/downsampling.py`` (25 minutes on one busy core of two). To try it:
 ``--images 500 --epochs 1 --seeds 2 --tested 100``.
 """
 
