@@ -23,10 +23,11 @@ With ``--weights`` the network is read from there, or written there after it was
 ensemble with nothing else running. The peers are installed by pip: foolbox 3.3.4, torchattacks 3.5.1,
 pyautoattack 0.2.0.
 
-Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, n = 3: ours takes 0.85 s
-(334 images fall), torchattacks 1.44 s (334), 1.71 times as long, foolbox 2.51 s (330), 2.95 times; in a run
-before that 0.94, 1.70 and 1.82 s. Ensemble, likewise: ours takes 8.3 s, pyautoattack 40.3 s, 4.84 times as
-long, and the same 152 of 200 images stand.
+Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, ``--rounds 10``: ours
+takes 0.92 s (334 images fall); torchattacks 1.60 s at its best batch (331), 1.75 times as long, and 1.65 s
+as it is called (333), 1.81 times; foolbox 2.67 s (332), 2.83 times, and 1.87 s (327), 2.08 times. Ensemble,
+likewise, once: ours takes 8.3 s, pyautoattack 40.3 s, 4.84 times as long, and the same 152 of 200 images
+stand.
 """
 
 from __future__ import annotations
