@@ -154,9 +154,9 @@ def test_an_overfitted_network_goes_back_and_attacks_take_a_step_more(fit, digit
     kept: list = []
     attack, step_back = RobustLoop._attacked, RobustLoop._step_back
 
-    def see(self, *args, steps: int):
-        counts.append(steps)
-        return attack(self, *args, steps=steps)
+    def see(self, *args):
+        counts.append(self._steps)
+        return attack(self, *args)
 
     def see_step_back(self, best):
         step_back(self, best)

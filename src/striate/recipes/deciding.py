@@ -45,8 +45,8 @@ FINE_TUNING_OTHER_RATE = 0.005
 ROBUST_STEPS = {"fast": 1, "pgd": 2, "trades": 7, "free": 4}
 """How many steps the attacks of a robust training take, by its method.
 
-Two are nearly as good as many (Andriushchenko and Flammarion, Understanding and improving fast adversarial
-training, 2020); one alone is what networks come to withstand."""
+Two are three passes in place of the eight of seven steps. One alone is what networks may come to withstand:
+in 9.5 minutes on Fashion-MNIST within linf:0.1 that collapsed, where two did not (once each)."""
 
 FEWEST_STEPS, MOST_EPOCHS = 1000, 300
 """So many steps a training from chance has at least, in so many epochs at most, where nothing was said."""

@@ -92,9 +92,7 @@ class RobustLoop(Loop):
             return self._replay(pixels, labels)
         if method == "trades":
             return self._trade(pixels, labels)
-        attacked = self._attacked(
-            pixels, lambda logits: F.cross_entropy(logits, labels, reduction="sum"), steps=self._steps
-        )
+        attacked = self._attacked(pixels, lambda logits: F.cross_entropy(logits, labels, reduction="sum"))
         return super()._descend(attacked, labels)
 
     @property
@@ -103,9 +101,10 @@ class RobustLoop(Loop):
         assert self.recipe.robust_steps is not None
         return self.recipe.robust_steps + self.state.steps_back
 
-    def _attacked(self, pixels: Tensor, score: Callable[[Tensor], Tensor], *, steps: int) -> Tensor:
+    def _attacked(self, pixels: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
         """Ascend a score of the logits from a random start; no weight gets a gradient by it."""
-        region, length = self._ball.region(pixels), reach(steps) * self._ball.eps / steps
+        steps, region = self._steps, self._ball.region(pixels)
+        length = reach(steps) * self._ball.eps / steps
         changed = self._start(pixels)
         for _ in range(steps):
             leaf = changed.requires_grad_()
@@ -132,7 +131,7 @@ class RobustLoop(Loop):
             found = logits.log_softmax(dim=1)
             return F.kl_div(found, wanted, reduction="sum", log_target=True)
 
-        attacked = self._attacked(pixels, divergence, steps=self._steps)
+        attacked = self._attacked(pixels, divergence)
         logits = self._logits(attacked)
         apart = divergence(logits, clean.log_softmax(dim=1)) / max(len(labels), 1)
         self._update(self.objective.loss(clean, labels, self._weights) + TRADE * apart, len(labels))
