@@ -1,7 +1,7 @@
 """How strong and how fast attacks are beside foolbox, torchattacks and pyautoattack, and what verdicts say.
 
-All of it on one network, trained here for Fashion-MNIST against single steps from random points (Wong, Rice
-and Kolter 2020) at an L-infinity radius of 0.1: so some images fall early, and others stand. Both sides get
+All of it on one network, trained here for Fashion-MNIST against single steps at an L-infinity radius of 0.1
+(`attacked_networks.py`): so some images fall early, and others stand. Both sides get
 the same network, images, radius, steps and threads, in float32, in one process, and take turns, round by
 round. A peer's batch is the fastest of three, found on a quarter of the images; where speed is compared, it
 is also called as ours is, with all images at once. Success is counted by one function: a wrong answer, inside
@@ -10,24 +10,27 @@ the ball and [0, 1]. What is not named here is the peer's default.
 - strength: FGSM, PGD, MI-FGSM, APGD and Square on the same images, and the median L2 of DeepFool and of
   Carlini and Wagner's attack. Wanted: as many successes, within one standard error, and no larger median.
 - speed: PGD with 40 steps on the first 1,000 test images, of which a third falls early, wrong answers among
-  them. Wanted: half the time of each peer.
+  them; also on a network with batch norms and pools that was trained alike. Wanted: half the time of each
+  peer.
 - ensemble: ours and pyautoattack's standard one on 200 images, paired. Wanted: at most one more survivor, and
   a third of the time.
 - verdicts: what `striate.attack.evaluate` and `masking` say of this network, of one that was trained plainly,
   and of fake defences around that.
 
     python benchmarks/attacks.py                         # all of it
-    python benchmarks/attacks.py --only speed --weights network.safetensors
+    python benchmarks/attacks.py --only speed --weights folder
 
-With ``--weights`` the network is read from there, or written there after it was trained. Run speed and
+With ``--weights`` networks are read from there, or written there after they were trained. Run speed and
 ensemble with nothing else running. The peers are installed by pip: foolbox 3.3.4, torchattacks 3.5.1,
 pyautoattack 0.2.0.
 
-Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, ``--rounds 10``: ours
-takes 0.92 s (334 images fall); torchattacks 1.60 s at its best batch (331), 1.75 times as long, and 1.65 s
-as it is called (333), 1.81 times; foolbox 2.67 s (332), 2.83 times, and 1.87 s (327), 2.08 times. Ensemble,
-likewise, once: ours takes 8.3 s, pyautoattack 40.3 s, 4.84 times as long, and the same 152 of 200 images
-stand.
+Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, ``--rounds 5``: on the
+strided network ours takes 0.77 s (334 images fall); torchattacks 1.65 times as long at its best batch (329)
+and 1.68 times as it is called (329), foolbox 1.98 (332) and 1.93 times (327). On the pooled one ours takes
+3.86 s (322); torchattacks 1.98 (319) and 5.61 times as long (323), foolbox 2.39 (321) and 6.67 times (321).
+On another such machine the strided network took 0.92 s, and the peers 1.75, 1.81, 2.83 and 2.08 times as
+long (10 rounds). Ensemble, likewise, once: ours takes 8.3 s, pyautoattack 40.3 s, 4.84 times as long, and
+the same 152 of 200 images stand.
 """
 
 from __future__ import annotations
@@ -44,70 +47,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
+from attacked_networks import EPS, NETWORKS, remembered, trained
 from striate.attack import APGDCE, FGSM, L2, MIFGSM, PGD, BallAttack, CarliniWagner, DeepFool, Linf, evaluate
 from striate.attack.ensemble import Ensemble
 from striate.attack.square import Square
-from striate.core.tensors import load_tensors, save_tensors
 
 PARTS = ("strength", "speed", "ensemble", "verdicts")
 PEERS = ("foolbox", "torchattacks", "pyautoattack")
-EPS = 0.1
-EPOCHS, BATCH, RATE = 6, 128, 2e-3
 QUERIES = 1000
 
 Attacking = Callable[[Tensor, Tensor], Tensor]
-
-
-def small_network() -> nn.Sequential:
-    """Make the network of Wong, Rice and Kolter (2020) for MNIST."""
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 4, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 4, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(32 * 7 * 7, 100),
-        nn.ReLU(),
-        nn.Linear(100, 10),
-    )
-
-
-def trained(images: Tensor, labels: Tensor, *, eps: float, seed: int = 0) -> nn.Module:
-    """Train against single steps of a radius, or plainly where that is 0."""
-    torch.manual_seed(seed)
-    network, generator = small_network(), Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
-    steps = EPOCHS * math.ceil(len(images) / BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(len(images), generator=generator).split(BATCH):
-            clean, own = images[rows], labels[rows]
-            if eps:
-                start = clean + eps * (2 * torch.rand(clean.shape, generator=generator) - 1)
-                start = start.clamp(0, 1).requires_grad_()
-                (slope,) = torch.autograd.grad(F.cross_entropy(network(start), own), start)
-                moved = start.detach() + 1.25 * eps * slope.sign()
-                clean = (clean + (moved - clean).clamp(-eps, eps)).clamp(0, 1)
-            optimiser.zero_grad()
-            F.cross_entropy(network(clean), own).backward()
-            optimiser.step()
-            schedule.step()
-    return network.eval()
-
-
-def remembered(path: Path | None, make: Callable[[], nn.Module]) -> nn.Module:
-    """Read a network's weights, or make it and write them."""
-    if path is not None and path.exists():
-        network = small_network()
-        network.load_state_dict(load_tensors(path)[0])
-        return network.eval()
-    network = make()
-    if path is not None:
-        save_tensors(path, network.state_dict(), {})
-    return network
 
 
 def felled(network: nn.Module, clean: Tensor, changed: Tensor, labels: Tensor, eps: float) -> Tensor:
@@ -259,8 +210,8 @@ def smallest(network: nn.Module, images: Tensor, labels: Tensor) -> None:
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
-def speed(network: nn.Module, images: Tensor, labels: Tensor, rounds: int) -> None:
-    """Print how long PGD with 40 steps takes on each side."""
+def speed(kind: str, network: nn.Module, images: Tensor, labels: Tensor, rounds: int) -> None:
+    """Print how long PGD with 40 steps takes on each side with a kind of network."""
     alpha = 2.5 / 40
     peers = {
         "torchattacks": of_torchattacks(network, "PGD", eps=EPS, alpha=alpha * EPS, steps=40),
@@ -279,7 +230,8 @@ def speed(network: nn.Module, images: Tensor, labels: Tensor, rounds: int) -> No
             took[name].append(seconds)
             fell[name] = int(felled(network, images, changed, labels, EPS).sum())
     print(
-        f"\n| PGD, 40 steps, {len(images):,} images | seconds (n = {rounds}) | fell | times as long |\n"
+        f"\n| PGD, 40 steps, {len(images):,} images, {kind} network | seconds (n = {rounds}) | fell | "
+        "times as long |\n"
         "|---|---|---|---|"
     )
     for name, seconds in took.items():
@@ -354,7 +306,7 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=PARTS, action="append", help="these parts [default: all]")
-    parser.add_argument("--weights", type=Path, help="where the network's weights are, or shall be")
+    parser.add_argument("--weights", type=Path, help="the folder in which networks' weights are, or shall be")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each evaluation of the verdicts")
@@ -368,7 +320,7 @@ def main() -> None:
 
     data = striate.open_dataset("fashion-mnist")
     known = torch.tensor(data.train.images).float() / 255, torch.tensor(data.train.labels).long()
-    network = remembered(options.weights, lambda: trained(*known, eps=EPS))
+    network = remembered(options.weights, "strided", known)
     images, labels = torch.tensor(data.test.images).float() / 255, torch.tensor(data.test.labels).long()
     with torch.no_grad():
         right = (network(images).argmax(dim=1) == labels).nonzero().squeeze(1)
@@ -377,7 +329,9 @@ def main() -> None:
     if "strength" in parts and there("foolbox", "torchattacks"):
         strength(network, some, own)
     if "speed" in parts and there("foolbox", "torchattacks"):
-        speed(network, images[: options.images], labels[: options.images], options.rounds)
+        for kind in NETWORKS:
+            attacked = remembered(options.weights, kind, known)
+            speed(kind, attacked, images[: options.images], labels[: options.images], options.rounds)
     if "ensemble" in parts and there("pyautoattack"):
         ensemble(network, some[:200], own[:200])
     if "verdicts" in parts:
