@@ -63,6 +63,7 @@ UNDECIDED = {
     "prune": number(0, 1, exclude_max=True),
     "learning_rate": number(0, 1e3, exclude_min=True),
     "other_rate": number(0, 1e3, exclude_min=True),
+    "rate_by_head": st.booleans(),
     "weight_decay": number(0, 10),
     "flip": st.booleans(),
     "average_mirrored": st.booleans(),

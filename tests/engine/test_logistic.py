@@ -230,6 +230,17 @@ def test_labels_of_all_images_and_of_none_spoil_no_other() -> None:
     assert (found[:, 4] < -3).all()
 
 
+def test_the_error_is_that_of_fits_without_the_image() -> None:
+    features, labels = blobs(200, apart=0.7)
+    head = fit_chosen(features, labels, classes=3, seed=2)
+    logits = held_out_logits(features, labels, classes=3, strength=head.strength, seed=2)
+    expected = (logits.argmax(dim=1) != labels).float().mean().item()
+    assert 0.05 < expected < 0.5
+    assert head.error == pytest.approx(expected, abs=1.5 / len(labels))  # of fits that began elsewhere
+    assert fit_chosen(features[:3], labels[:3], classes=3).error is None
+    assert fit_chosen(features, F.one_hot(labels), classes=3).error is None
+
+
 def test_several_labels_are_held_out_and_folds_share_their_sets() -> None:
     features, labels = several(200)
     fold = stratified_folds(labels, folds=5, seed=0)

@@ -29,6 +29,7 @@ UNUSED = {
     "freeze",
     "group_by",
     "augment",
+    "rate_by_head",
     "robust",
     "robust_method",
     "robust_steps",
@@ -168,6 +169,7 @@ def test_robust_trainings_take_two_steps_and_shift_nothing_unless_told_otherwise
         ({"robust": "linf:0"}, RecipeError, "over 0"),
         ({"robust": "l2:inf"}, RecipeError, "over 0"),
         ({"robust_method": "pgd"}, RecipeError, "no ball is given"),
+        ({"rate_by_head": True}, RecipeError, "no head is fitted before the rest learns"),
         ({"robust_steps": 3}, RecipeError, "robust_steps is 3, and no ball is given"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -207,6 +208,36 @@ def test_a_killed_transfer_goes_on_to_the_same_weights_without_what_it_started_f
     resumed = train(shapes, resume=tmp_path / "run", on_event=lambda _: None)
     expected, found = weights(whole), weights(resumed)
     assert all(found[name].equal(tensor) for name, tensor in expected.items())
+
+
+def test_rates_follow_from_the_heads_error_unless_a_rate_is_given(start, whole, shapes, tmp_path) -> None:
+    error = head_error(whole)
+    assert whole.recipe.rate_by_head
+    share = min(3, max(0.1, 10 * error))
+    assert share != 1
+    # Of three epochs by one cycle, the first ends after 11 of 33 steps with the same part of the peak.
+    given, _ = transferred(
+        start,
+        shapes,
+        tmp_path / "given",
+        epochs=3,
+        learning_rate=whole.recipe.learning_rate,
+        other_rate=whole.recipe.other_rate,
+    )
+    assert not given.recipe.rate_by_head
+    for mine, theirs in zip(whole.rows[1:], given.rows[1:], strict=True):
+        assert mine["learning_rate"] == pytest.approx(share * theirs["learning_rate"], rel=1e-6)
+    both = {"rate_by_head": True, "learning_rate": whole.recipe.learning_rate, "epochs": 3}
+    asked, _ = transferred(start, shapes, tmp_path / "asked", **both)
+    assert asked.rows[1]["learning_rate"] == pytest.approx(whole.rows[1]["learning_rate"])
+
+
+def head_error(run: Run) -> float:
+    """Read what a run noted of the head that was fitted first."""
+    noted = (run.path / "events.jsonl").read_text()
+    found = re.search(r"wrong for ([\d.]+) % of the training images", noted)
+    assert found
+    return float(found[1]) / 100
 
 
 def test_another_architecture_or_too_many_blocks_leave_nothing_behind(start, shapes, tmp_path) -> None:

@@ -73,6 +73,9 @@ class Recipe(RecipeForm):
         learning_rate: peak rate, over 0: of the filters under Muon, of everything otherwise.
         other_rate: peak rate of what Muon leaves to SGD (biases, norms, the head); ``None``: 0.05, or
             0.005 for deep networks without norms.
+        rate_by_head: multiply both, for a pre-trained network whose head is fitted first, by 10 times the
+            share of unseen images that this head gets wrong, within 0.1 and 3; ``None``: where no rate is
+            given.
         weight_decay: of filters and head, at least 0; decoupled from the gradient but under SGD.
         l1: strength of a penalty on the sum of the absolute values of filters and head, which draws them to
             0, at least 0; decoupled from the gradient but under SGD.
@@ -142,6 +145,7 @@ class Recipe(RecipeForm):
     optimizer: str = "muon"
     learning_rate: float | None = None
     other_rate: float | None = None
+    rate_by_head: bool | None = None
     weight_decay: float | None = None
     l1: float = 0.0
     lp: str | None = None

@@ -6,7 +6,7 @@ all of one strength.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -35,12 +35,15 @@ class LinearHead:
         bias: classes, float32.
         strength: of the regularisation that it was fitted with.
         iterations: of L-BFGS that the last fit took.
+        error: the share of images for which fits that had not seen them are wrong, where the strength was
+            chosen by such fits and each image is of one class; ``None``: not known.
     """
 
     weight: Tensor
     bias: Tensor
     strength: float
     iterations: int
+    error: float | None = None
 
     def __call__(self, features: Tensor) -> Tensor:
         """Give the logits, N x classes, of features, N x D."""
@@ -117,8 +120,9 @@ def fit_chosen(
         ShapeError: where there are no features, or another number of labels.
     """
     _check(features, labels)
-    strength = _chosen(features, labels, classes=classes, seed=seed, biased=biased, weights=weights)
-    return fit_logistic(features, labels, classes=classes, strength=strength, biased=biased, weights=weights)
+    strength, error = _chosen(features, labels, classes=classes, seed=seed, biased=biased, weights=weights)
+    head = fit_logistic(features, labels, classes=classes, strength=strength, biased=biased, weights=weights)
+    return replace(head, error=error)
 
 
 def held_out_logits(
@@ -175,9 +179,9 @@ def stratified_folds(labels: Tensor, *, folds: int, seed: int) -> Tensor:
 
 def _chosen(
     features: Tensor, labels: Tensor, *, classes: int, seed: int, biased: bool, weights: Tensor | None
-) -> float:
+) -> tuple[float, float | None]:
     if len(labels) < FOLDS:
-        return STRENGTHS[len(STRENGTHS) // 2]
+        return STRENGTHS[len(STRENGTHS) // 2], None
     scaled = _Scaled(features, centred=biased)
     fold = stratified_folds(labels, folds=FOLDS, seed=seed)
     fitted = FOLDS if len(labels) <= MOST_IN_FOLDS else 1
@@ -186,12 +190,15 @@ def _chosen(
     problem = _Problem(scaled.values, labels, classes, training, biased=biased)
     held_out = torch.stack([fold == number for number in range(fitted)])
     losses: list[float] = []
+    errors: list[float | None] = []
     for strength in STRENGTHS:
         problem.descend(strength)
         losses.append((problem.losses() * counts)[held_out].mean().item())
+        errors.append(None if labels.ndim == 2 else problem.wrong()[held_out].double().mean().item())
         if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
             break  # weaker ones only learn more by heart
-    return STRENGTHS[losses.index(min(losses))]
+    best = losses.index(min(losses))
+    return STRENGTHS[best], errors[best]
 
 
 def _training_weights(fold: Tensor, fitted: int, counts: Tensor) -> Tensor:
@@ -250,6 +257,11 @@ class _Problem:
         """Give the cross entropy of every image under each fit, fits x N."""
         with torch.no_grad():
             return self._cross_entropies()
+
+    def wrong(self) -> Tensor:
+        """Say of which images each fit gives another class, fits x N."""
+        with torch.no_grad():
+            return self.logits().argmax(dim=2) != self._labels
 
     def descend(self, strength: float) -> int:
         """Minimise from where the last descent ended, and give the number of iterations."""

@@ -163,6 +163,18 @@ def _groups(
     return [{"params": group, "lr": rate * scale, **settings} for scale, group in by_scale.items()]
 
 
+def scale_peaks(optimizers: list[torch.optim.Optimizer], share: float) -> None:
+    """Multiply every group's peak rate.
+
+    Args:
+        optimizers: from `make_optimizers`.
+        share: by what.
+    """
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak"] *= share
+
+
 def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
     """Set every group's rate to its peak times a factor.
 

@@ -37,7 +37,8 @@ DEEP_WITHOUT_NORM = frozenset({"alexnet-2012", "vgg11", "vgg13", "vgg16", "vgg19
 """These: on digits the first two diverged at the rate above; the others are deeper forms of the second."""
 
 FINE_TUNING_RATES = {"muon": 0.0003, "sgd": 0.005, "adamw": 0.0002}
-"""The same as `PEAK_RATES` for networks that are pre-trained, whose last block they are for."""
+"""The same as `PEAK_RATES` for networks that are pre-trained, whose last block they are for; where the head
+is fitted first, for one that is wrong for a tenth of the images that it has not seen."""
 
 FINE_TUNING_OTHER_RATE = 0.005
 """The same as `OTHER_RATE` for these."""
@@ -172,6 +173,14 @@ def _rates(recipe: Recipe, *, pretrained: bool) -> dict[str, object]:
         decided["other_rate"] = FINE_TUNING_OTHER_RATE if pretrained else rate
     if recipe.weight_decay is None:
         decided["weight_decay"] = WEIGHT_DECAY
+    fits_head_first = pretrained and recipe.freeze != "none"
+    if recipe.rate_by_head is None and fits_head_first:
+        decided["rate_by_head"] = recipe.learning_rate is None and recipe.other_rate is None
+    elif recipe.rate_by_head and not fits_head_first:
+        raise RecipeError(
+            "rate_by_head is true, and no head is fitted before the rest learns; name a pre-trained network "
+            "and leave out freeze='none', or leave this out"
+        )
     return decided
 
 

@@ -20,8 +20,9 @@ from striate.data.batches import Batches
 from striate.engine.budgets import Budget, StepBudget, TimeBudget
 from striate.engine.checkpoints import computed_by, restore
 from striate.engine.interrupts import ignore_termination
+from striate.engine.logistic import LinearHead
 from striate.engine.memory import keep_freed_memory
-from striate.engine.optimizers import make_optimizers
+from striate.engine.optimizers import make_optimizers, scale_peaks
 from striate.engine.records import append_row, logged, write_rejected, write_rows, writing
 from striate.engine.synchronised_norm import synchronise_norms
 from striate.engine.timings import Timings
@@ -40,7 +41,7 @@ from striate.training.robust_loop import RobustLoop
 from striate.training.run import Run
 from striate.training.state import State, read_checkpoint, save_checkpoint
 from striate.training.telling import tell_start
-from striate.training.transfer import Transfer
+from striate.training.transfer import Transfer, share_of_rates
 
 
 @dataclass
@@ -227,8 +228,24 @@ class Session:
         """Fit the head of a pre-trained network before the rest learns; what was fitted before stays."""
         wanted = self.transfer is not None and self.transfer.head_first and not self.transfer.features_only
         if wanted and not self.state.rows:
-            self._head_training().fit(epoch=0)
+            head = self._head_training().fit(epoch=0)
+            if self.recipe.rate_by_head:
+                self._choose_rates(head)
             self.world.by_writer(self._save)
+        scale_peaks(self.optimizers, self.state.rate_share)
+
+    def _choose_rates(self, head: LinearHead) -> None:
+        """Let the rates of the network follow from how often the fitted head is wrong."""
+        # Roundings may differ between processes, and the rates must not.
+        told = self.world.by_writer(lambda: repr(share_of_rates(head.error)).encode())
+        self.state.rate_share = float(told)
+        if head.error is not None:
+            message = (
+                f"the fitted head is wrong for {head.error:.1%} of the training images where it has not seen "
+                f"them, so the rest learns at {self.state.rate_share:.2g} times the usual rates; a "
+                "learning_rate of your own is taken as it is"
+            ).replace("%", " %")
+            self.on_event(Event("note", {"message": message}))
 
     def _head_training(self) -> HeadTraining:
         return HeadTraining(

@@ -39,6 +39,7 @@ class State:
         best_epoch: the row of the best epoch so far, counted from 1; 0 before the first validation.
         reserve: seconds that the last validation will take, as far as that is known.
         trained: whether there is nothing left but to finish.
+        rate_share: what the rates are multiplied by, since the head was fitted first.
         steps_back: how often a robust training went back from weights that had overfitted to its attack.
         best: the network's tensors after the best epoch.
         pruning: what `striate.training.pruning.Pruning` goes on from.
@@ -58,6 +59,7 @@ class State:
     best_epoch: int = 0
     reserve: float = 0.0
     trained: bool = False
+    rate_share: float = 1.0
     steps_back: int = 0
     best: dict[str, Tensor] = field(default_factory=dict, repr=False)
     pruning: dict[str, Tensor] = field(default_factory=dict, repr=False)

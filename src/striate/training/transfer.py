@@ -18,6 +18,13 @@ EARLIEST_RATE = 0.1
 NEW_HEAD_RATE = 10.0
 """The rate of a head that begins at chance, as a multiple of the last block's; a fitted one has the same."""
 
+SHARE_AT_NO_ERROR, SHARE_BY_ERROR, MOST_SHARE = 0.1, 10.0, 3.0
+"""What the rates are multiplied by where the head is nearly right, for each share of errors, and at most.
+
+A head that is right leaves little to be learnt and much to be forgotten. With EfficientNet-Lite0 on ants and
+bees, where 4 % were wrong, 0.1 and 0.4 times the default rates kept what the head had; on 1,000 small images
+of CIFAR-10, where 29 % were wrong, 3 times gained most of what was tried, from a third to 3 times."""
+
 UNFROZEN = 0.3
 """By which share of the budget gradual unfreezing has come to the first block."""
 
@@ -125,6 +132,23 @@ class Transfer:
                 for parameter in _parameters(block):
                     parameter.requires_grad_(number >= first)
         self._first = first
+
+
+def share_of_rates(error: float | None) -> float:
+    """Give what the rates of a network are multiplied by, by how often its fitted head is wrong.
+
+    Args:
+        error: the share of unseen images for which it is; ``None``: not known.
+
+    Returns:
+        10 times that share, within 0.1 and 3; 1 where it is not known.
+
+    >>> [share_of_rates(error) for error in (0.0, 0.05, 0.5, None)]
+    [0.1, 0.5, 3.0, 1.0]
+    """
+    if error is None:
+        return 1.0
+    return min(MOST_SHARE, max(SHARE_AT_NO_ERROR, SHARE_BY_ERROR * error))
 
 
 def frozen_blocks(network: nn.Module, recipe: Recipe) -> int:
