@@ -30,6 +30,13 @@ medians of 5 rounds: the first epoch takes 2.21 s of the plain side and 1.59 s o
 where 3 is wanted), 0.17 s where the cache is warm (13 times); later epochs 2.16 s against 0.039 s (55
 times, where 20 is wanted).
 
+On another such machine, a faster one: 1.95 s and 1.29 s (1.5 times), 0.157 s where the cache is warm (12
+times); later epochs 1.62 s against 0.029 s (56 times). There an image took 0.55 ms of a core to decode at a
+half, 0.62 ms whole, and 0.29 ms to resize. Tried, and not kept: libjpeg-turbo by itself (simplejpeg 1.9),
+0.52 ms, also with its fast transform and upsampling; torch's resizing of bytes (bicubic, antialiased), 0.09
+ms, the same pixels within 2 levels, which cannot cut out at fractions of a pixel. Both together with nothing
+else to do for an image come to 0.61 ms, where a third of the plain side's time is 0.65 ms.
+
 Run it with nothing else running: ``python benchmarks/feeding.py`` (about a minute and a half on 2 cores).
 """
 
