@@ -96,6 +96,20 @@ def test_gradients_of_half_precision_are_taken_in_float32() -> None:
     assert not deployed.equal(logits)
 
 
+def test_gradients_go_past_batch_norms_and_the_deployed_answer_does_not(monkeypatch) -> None:
+    model, asked = network().eval(), []
+    plain = F.batch_norm
+    monkeypatch.setattr(F, "batch_norm", lambda *given, **named: asked.append(1) or plain(*given, **named))
+    with Victim(model) as victim:
+        victim.gradient(IMAGES, loss)
+        asked.clear()
+        victim.gradient(IMAGES, loss)
+        assert not asked
+        deployed = victim.logits(IMAGES)
+        assert asked
+    assert torch.allclose(deployed, model(IMAGES), atol=1e-6)
+
+
 def test_gradients_are_taken_without_autocast() -> None:
     model = network().eval()
     with Victim(model) as victim:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from striate.attack.goals import Goal
 from striate.core.errors import AttackError
 from striate.engine.borrowing import borrowed_for_gradients
+from striate.engine.folding import NORMS
 from striate.engine.input_gradients import fast_input_gradients
 from striate.engine.passes import images_at_once
 from striate.engine.quickening import laid_out, quicker
@@ -51,8 +52,8 @@ class Victim:
 
     Success is what the model answers as it is deployed (`logits`): under the autocast that the block was
     entered in, which holds for nothing else inside. Gradients are of float32: of a copy where weights are of
-    half precision. What a gradient's pass says of success is
-    `confirmed` by the deployed model where these differ.
+    half precision, or where batch norms can be folded into its convolutions, which is quicker and rounds
+    elsewhere. What a gradient's pass says of success is `confirmed` by the deployed model where these differ.
 
     Args:
         model: takes images in [0, 1] and gives logits.
@@ -246,16 +247,20 @@ class Victim:
         return min(allowed, AT_ONCE)
 
     def _for_gradients(self, images: Tensor) -> Model:
-        """Give the model, in float32 where it is of half precision and can compute so."""
+        """Give the model, in float32 where it is of half precision and can compute so; without its norms."""
         if self._precise is None:
             self._precise = self._model
-            if isinstance(self._model, nn.Module) and any(map(_is_half, self._model.parameters())):
-                self._precise = self._in_float32(self._model, images[:1])
+            if isinstance(self._model, nn.Module):
+                half = any(map(_is_half, self._model.parameters()))
+                if half or any(isinstance(each, NORMS) for each in self._model.modules()):
+                    self._precise = self._copied(self._model, images[:1], half=half)
         return self._precise
 
-    def _in_float32(self, model: nn.Module, image: Tensor) -> Model:
+    def _copied(self, model: nn.Module, image: Tensor, *, half: bool) -> Model:
         try:
-            precise = copy.deepcopy(model).float()
+            precise = copy.deepcopy(model)
+            if half:
+                precise.float()
             with torch.no_grad():
                 self._answer(precise, image)
         except (RuntimeError, TypeError):  # it cannot be copied, or casts to its own precision inside
