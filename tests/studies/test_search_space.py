@@ -75,6 +75,19 @@ def test_rates_are_multiples_of_the_optimisers_own() -> None:
     assert recipe.other_rate == pytest.approx(2 * 0.005)
 
 
+def test_rates_of_fine_tuning_are_multiples_of_those_that_the_head_chooses() -> None:
+    usual = Recipe(pretrained="efficientnet-lite0")
+    for base, scaled in ((usual, True), (usual.changed(freeze="none"), None)):
+        here = space(base)
+        values = here.starts()[0] | {RATE.name: 2.0, NETWORK.name: "default"}
+        tried = here.recipe_of(lambda parameter, values=values: values[parameter.name])
+        assert tried.learning_rate == pytest.approx(2 * here.decided.learning_rate)
+        assert tried.rate_by_head is scaled
+        network = here.starts()[1]
+        drawn = here.recipe_of(lambda parameter, network=network: network[parameter.name])
+        assert (drawn.model, drawn.pretrained, drawn.rate_by_head) == ("stacked", None, None)
+
+
 def test_what_is_given_is_kept_and_not_drawn() -> None:
     here = space(model="lenet", optimizer="sgd")
     assert here.parameters == (RATE, AUGMENT)

@@ -106,7 +106,13 @@ class Space:
             return {}
         layers = Networks(self.size).text(draw)
         # What is pre-trained is another network.
-        return {"model": "stacked", "layers": layers, "pretrained": None, "freeze": None}
+        return {
+            "model": "stacked",
+            "layers": layers,
+            "pretrained": None,
+            "freeze": None,
+            "rate_by_head": None,
+        }
 
     def _augmentation(self, chosen: str) -> dict[str, object]:
         if chosen == "default":
@@ -126,6 +132,8 @@ class Space:
         rates: dict[str, object] = {"learning_rate": _short(factor * rate)}
         if optimizer == "muon" and "other_rate" not in self.fixed:
             rates["other_rate"] = _short(factor * other)
+        if is_default and self.decided.rate_by_head:
+            rates["rate_by_head"] = True  # as in the recipe to beat, whose rates these are multiples of
         return rates
 
 
