@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from striate.attack.goals import Goal
 from striate.core.errors import AttackError
 from striate.engine.borrowing import borrowed_for_gradients
-from striate.engine.folding import NORMS
+from striate.engine.folding import can_be_folded
 from striate.engine.input_gradients import fast_input_gradients
 from striate.engine.passes import images_at_once
 from striate.engine.quickening import laid_out, quicker
@@ -252,7 +252,7 @@ class Victim:
             self._precise = self._model
             if isinstance(self._model, nn.Module):
                 half = any(map(_is_half, self._model.parameters()))
-                if half or any(isinstance(each, NORMS) for each in self._model.modules()):
+                if half or can_be_folded(self._model, images):
                     self._precise = self._copied(self._model, images[:1], half=half)
         return self._precise
 

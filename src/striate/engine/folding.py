@@ -37,8 +37,7 @@ def norms_folded(network: nn.Module, images: Tensor) -> Iterator[None]:
     ...     network[1](values) is values
     True
     """
-    found = directly_followed(network, images, first=_is_convolution, second=_is_norm)
-    pairs: list[tuple[Any, Any]] = [(follow.first, follow.second) for follow in found]
+    pairs = _pairs(network, images)
     kept = [(convolution.weight.data, convolution.bias) for convolution, _ in pairs]
     try:
         for convolution, norm in pairs:
@@ -49,6 +48,27 @@ def norms_folded(network: nn.Module, images: Tensor) -> Iterator[None]:
             convolution.weight.data = weight
             convolution.bias = bias
             norm.__dict__.pop("forward", None)
+
+
+def can_be_folded(network: nn.Module, images: Tensor) -> bool:
+    """Say whether `norms_folded` would find any norm to fold.
+
+    Args:
+        network: borrowed.
+        images: N x C x spatial; the first passes through the network.
+
+    Returns:
+        Whether there is one.
+
+    >>> can_be_folded(nn.Sequential(nn.Conv2d(1, 2, 3)).requires_grad_(False), torch.rand(1, 1, 5, 5))
+    False
+    """
+    return bool(_pairs(network, images))
+
+
+def _pairs(network: nn.Module, images: Tensor) -> list[tuple[Any, Any]]:
+    found = directly_followed(network, images, first=_is_convolution, second=_is_norm)
+    return [(follow.first, follow.second) for follow in found]
 
 
 def _fold(convolution: Any, norm: Any) -> None:
