@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from striate.classifier import Backbone, head_of, open_backbone
-from striate.classifier import backbone as module
 from striate.classifier.views import views
 from striate.core.device import Policy
 from striate.models import build
@@ -51,7 +50,7 @@ def expected_features(
 def test_features_are_the_mean_input_of_the_head_over_the_views(
     images, name, mirrored, shifted, monkeypatch
 ) -> None:
-    monkeypatch.setattr(module, "CPU_BATCH", 2)
+    monkeypatch.setattr("striate.classifier.batches.LARGEST_BATCH", 2)
     network = network_of(name)
     backbone = Backbone(network, mean=MEAN, std=STD, size=(40, 36), policy=EXACT)
     found = backbone.features(images, mirrored=mirrored, shifted=shifted)

@@ -79,7 +79,7 @@ def test_a_folder_is_predicted_whatever_is_broken(classifier: Classifier, folder
 
 
 def test_batches_keep_the_order(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("striate.classifier.classifier.LARGEST_BATCH", 3)
+    monkeypatch.setattr("striate.classifier.batches.LARGEST_BATCH", 3)
     images = np.stack([picture(seed) for seed in range(8)])
     events: list[Event] = []
     found = classifier.predict([*images, np.zeros(3)], on_event=events.append)
@@ -89,7 +89,7 @@ def test_batches_keep_the_order(classifier: Classifier, monkeypatch: pytest.Monk
 
 
 def test_a_stream_gives_before_it_has_read_all(classifier: Classifier, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("striate.classifier.classifier.LARGEST_BATCH", 1)
+    monkeypatch.setattr("striate.classifier.batches.LARGEST_BATCH", 1)
     for number in range(6):
         Image.fromarray(picture(number)).save(tmp_path / f"{number}.png")
     stream = predict_each(classifier, tmp_path)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from striate.classifier.batches import images_at_a_time
 from striate.classifier.pretrained import find_pretrained, head_of, load_backbone
 from striate.classifier.views import views
 from striate.core.device import Policy, choose_policy
@@ -21,11 +22,6 @@ from striate.nn.folding import fold_norms
 
 if TYPE_CHECKING:
     from striate.data.stored import Images
-
-CPU_BATCH = 16
-"""Images computed at once on a CPU: more of them do not stay in its caches from layer to layer."""
-
-GPU_BATCH = 256
 
 
 class Backbone:
@@ -86,7 +82,7 @@ class Backbone:
         torch.Size([2, 1280])
         """
         progress = Progress(on_event, "computing features", len(images), "images")
-        batch = CPU_BATCH if self.policy.device == "cpu" else GPU_BATCH
+        batch = images_at_a_time(self.policy, tuple(images.shape[2:]), channels=self.channels)
         found = torch.empty(len(images), self.width)
         with torch.no_grad(), self.policy.autocast():
             for start in range(0, len(images), batch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from striate.classifier.batches import images_at_a_time
 from striate.classifier.header import check_thresholds
 from striate.classifier.preprocessing import Preprocessing
 from striate.classifier.views import views
@@ -22,12 +22,6 @@ from striate.core.events import OnEvent, ignore
 
 if TYPE_CHECKING:
     from striate.classifier.prediction import Inputs, Prediction
-
-LARGEST_BATCH = 256
-"""How many images are computed at once, at most."""
-
-BATCH_BYTES = 64 * 2**20
-"""How many bytes of decoded pixels a batch holds, at most, unless one image alone has more."""
 
 
 class Classifier(nn.Module):
@@ -132,8 +126,8 @@ class Classifier(nn.Module):
     @property
     def batch(self) -> int:
         """How many images are computed at once."""
-        values = self.channels * math.prod(self.size) * (4 if self.preprocessing.numbers else 1)
-        return max(1, min(LARGEST_BATCH, BATCH_BYTES // values))
+        bytes_each = 4 if self.preprocessing.numbers else 1
+        return images_at_a_time(self.policy, self.size, channels=self.channels, bytes_each=bytes_each)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise images and give the network's logits.
