@@ -25,9 +25,9 @@ ensemble with nothing else running. The peers are installed by pip: foolbox 3.3.
 pyautoattack 0.2.0.
 
 Speed, measured on 2 cores of a shared AMD EPYC, torch 2.13.0, nothing else running, ``--rounds 5``: on the
-strided network ours takes 0.77 s (334 images fall); torchattacks 1.65 times as long at its best batch (329)
-and 1.68 times as it is called (329), foolbox 1.98 (332) and 1.93 times (327). On the pooled one ours takes
-3.86 s (322); torchattacks 1.98 (319) and 5.61 times as long (323), foolbox 2.39 (321) and 6.67 times (321).
+strided network ours takes 0.74 s (334 images fall); torchattacks 1.69 times as long at its best batch (330)
+and 2.70 times as it is called (335), foolbox 2.11 (334) and 2.84 times (332). On the pooled one ours takes
+3.48 s (322); torchattacks 2.22 (321) and 6.60 times as long (321), foolbox 2.49 (321) and 6.89 times (319).
 On another such machine the strided network took 0.92 s, and the peers 1.75, 1.81, 2.83 and 2.08 times as
 long (10 rounds). Ensemble, likewise, once: ours takes 8.3 s, pyautoattack 40.3 s, 4.84 times as long, and
 the same 152 of 200 images stand.
