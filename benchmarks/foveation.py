@@ -11,7 +11,7 @@ Visual Attention, 2014, section 4). The same small network, trained for as many 
 - three glimpses of 16 x 16, 768 pixels in all, whose logits are averaged: at three random places, or where
   the picture, shrunk to 12 x 12, differs most from its surroundings. Nothing is learnt about where to look.
 
-    python benchmarks/foveation.py                 # 3 seeds of 10,000 pictures; a quarter of an hour
+    python benchmarks/foveation.py                 # 3 seeds of 10,000 pictures; half an hour
     python benchmarks/foveation.py --small         # to see that it runs
 """
 
