@@ -5,6 +5,7 @@ offers:
 
 - ``ABOUT``: what it trains, and by which recipe, in one line;
 - ``LIBRARIES``: distributions whose versions are told; ``IMPORTS``: modules without which it cannot run;
+- ``ENVIRONMENT``: variables to set before anything is imported;
 - ``BUDGETS``: one entry for each process, with the epochs after which that process is measured;
 - ``FOLDER``: whether it reads images as files;
 - ``train(job)``: trains once, and calls ``job.measure`` at each budget.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ABOUT = "ResNet-18 from scratch by fastai's vision learner: one cycle, batches of 64"
 LIBRARIES = ("fastai", "torch", "torchvision")
 IMPORTS = ("fastai.vision.all",)
+ENVIRONMENT: dict[str, str] = {}
 BUDGETS: tuple[tuple[float, ...], ...] = ((2,),)
 FOLDER = False
 

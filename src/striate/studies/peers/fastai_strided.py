@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ABOUT = "the strided five-convolution network of fastai's book: one cycle, batches of 512"
 LIBRARIES = ("fastai", "torch")
 IMPORTS = ("fastai.callback.schedule",)
+ENVIRONMENT: dict[str, str] = {}
 BUDGETS: tuple[tuple[float, ...], ...] = ((5,), (8,), (16,))
 FOLDER = False
 

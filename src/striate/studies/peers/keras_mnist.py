@@ -15,7 +15,6 @@ Source: the code example "Simple MNIST convnet" of keras.io.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 ABOUT = "Keras 3's simple MNIST convnet on tensorflow-cpu: two convolutions, Adam, batches of 128"
 LIBRARIES = ("keras", "tensorflow-cpu")
 IMPORTS = ("tensorflow", "keras")
+ENVIRONMENT: dict[str, str] = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 BUDGETS: tuple[tuple[float, ...], ...] = (tuple(range(1, 16)),)
 FOLDER = False
 
@@ -32,8 +32,6 @@ BATCH = 128
 
 def train(job: Job) -> None:
     """Train the convnet for as many epochs as the last budget has, and measure it at each."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
     import tensorflow
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ABOUT = "PyTorch's basic MNIST example: two convolutions, Adadelta, batches of 64"
 LIBRARIES = ("torch",)
 IMPORTS = ("torch",)
+ENVIRONMENT: dict[str, str] = {}
 BUDGETS: tuple[tuple[float, ...], ...] = ((1, 2, 3, 4, 5, 6),)
 FOLDER = False
 

@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -199,6 +200,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     channel = _own_channel()
     peer = importlib.import_module(options.peer)
+    with tempfile.TemporaryDirectory() as home:
+        # Libraries keep settings at home, and some make them when they are imported: not in the user's own.
+        os.environ.update(peer.ENVIRONMENT, HOME=home, USERPROFILE=home)
+        _run(peer, options, channel)
+
+
+def _run(peer: Any, options: argparse.Namespace, channel: TextIO) -> None:
+    if "torchvision" in peer.LIBRARIES:
+        import_torchvision()
     if options.check:
         for name in peer.IMPORTS:
             importlib.import_module(name)
@@ -215,6 +225,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     job.versions = _versions(peer)
     peer.train(job)
+
+
+def import_torchvision() -> None:
+    """Import torchvision, even where its compiled part cannot be loaded, as beside a CPU build of PyTorch.
+
+    What it has in Python, its networks and transforms, needs nothing of that part; but its import does, since
+    it describes two operators of it. They are declared then, and fail where somebody calls them.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "operator torchvision::" not in str(error):
+            raise
+        import torch
+
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        for name in ("nms", "qnms"):
+            boxes = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            torch.library.define(f"torchvision::{name}", boxes)
+        importlib.import_module("torchvision")
 
 
 def _own_channel() -> TextIO:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ABOUT = "timm's ResNet-18 with the defaults of its training script: SGD, batches of 128"
 LIBRARIES = ("timm", "torch", "torchvision")
 IMPORTS = ("timm", "timm.data", "timm.scheduler")
+ENVIRONMENT: dict[str, str] = {}
 BUDGETS: tuple[tuple[float, ...], ...] = ((2,),)
 FOLDER = False
 

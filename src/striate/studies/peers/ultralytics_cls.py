@@ -16,7 +16,6 @@ Source: the pages on classification and on the set Fashion-MNIST at docs.ultraly
 
 from __future__ import annotations
 
-import os
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 ABOUT = "Ultralytics' YOLO11n classifier from scratch, with its defaults: batches of 16"
 LIBRARIES = ("torch", "torchvision", "ultralytics")
 IMPORTS = ("ultralytics", "torchvision")
+# It would look for updates, and install what it misses.
+ENVIRONMENT: dict[str, str] = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
 BUDGETS: tuple[tuple[float, ...], ...] = ((3,),)
 FOLDER = True
 
@@ -33,8 +34,6 @@ FOLDER = True
 def train(job: Job) -> None:
     """Train the classifier once, for the last budget."""
     with tempfile.TemporaryDirectory() as scratch:
-        # It would otherwise look for updates, keep settings in the user's home, and install what it misses.
-        os.environ.update(YOLO_CONFIG_DIR=scratch, YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
         from ultralytics import YOLO
 
         job.use_torch()

@@ -1,0 +1,88 @@
+"""How well CIFAR-10 is learned in six minutes of two processor cores: `recipes.cifar10_on_cpu`, over fresh seeds.
+
+The data are the 60,000 images as small JPEGs, in an archive of ``train/CLASS`` and ``test/CLASS``. Each seed is a
+process of its own, which opens the data (the first decodes them, the others find them decoded), trains through
+`striate.train`, and evaluates the test part once, by the recipe's six views. Budgets are epochs, fixed by the
+recipe; the seconds of training have its validations and checkpoints in them, as all that a run does.
+
+Run it with nothing else running: ``python benchmarks/cifar10_cpu.py ARCHIVE`` (about 35 minutes on 2 cores).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+import striate
+from striate import recipes
+from striate.core.events import Event
+from striate.studies.bench_machine import busy_share, measure_products
+from striate.studies.repeats import mean_of
+
+WANTED_ACCURACY, WANTED_SECONDS = 0.88, 360.0
+
+
+def train_once(data: str, seed: int) -> dict[str, float]:
+    """Train with one seed in this process, and give what it reached and its seconds of training."""
+    said: dict[str, dict] = {}
+
+    def keep(event: Event) -> None:
+        said[event.kind] = dict(event.data)
+
+    recipe = recipes.cifar10_on_cpu().changed(seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        run = striate.train(data, recipe=recipe, device="cpu", out=Path(folder, "run"), on_event=keep)
+        return {
+            "accuracy": run.evaluation["test"].accuracy,
+            "training_seconds": said["done"]["training_seconds"],
+        }
+
+
+def main() -> None:
+    """Train with each seed in turn and print a row each, then the mean."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", help="folder or archive of the images, train/CLASS and test/CLASS")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=400)
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one is not None:
+        print(json.dumps(train_once(options.data, options.one)))
+        return
+    peak = measure_products()
+    print(
+        f"torch {torch.__version__}, Python {platform.python_version()}, {torch.get_num_threads()} threads; "
+        f"matrix products: {', '.join(f'{rate / 1e9:.0f} GFLOP/s in {name}' for name, rate in peak.items())}"
+    )
+    found = []
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        others = busy_share()
+        began = time.perf_counter()
+        words = [sys.executable, __file__, options.data, "--one", str(seed)]
+        done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+        row = {**json.loads(done.stdout.splitlines()[-1]), "whole": time.perf_counter() - began}
+        found.append(row)
+        print(
+            f"seed {seed}: {row['accuracy']:.2%} of the test part, training {row['training_seconds']:.0f} s, "
+            f"the whole process {row['whole']:.0f} s; other work had {others or 0:.0%} of the processors before",
+            flush=True,
+        )
+    trained = [row["training_seconds"] for row in found]
+    print(
+        f"mean {mean_of([row['accuracy'] for row in found]).percent()} (wanted: {WANTED_ACCURACY:.0%}), "
+        f"training {statistics.median(trained):.0f} s ({min(trained):.0f} to {max(trained):.0f}; wanted: under "
+        f"{WANTED_SECONDS:.0f}), n = {len(found)}"
+    )
+
+
+if __name__ == "__main__":
+    main()
