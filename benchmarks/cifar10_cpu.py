@@ -1,9 +1,9 @@
-"""How well CIFAR-10 is learned in six minutes of two processor cores: `recipes.cifar10_on_cpu`, over fresh seeds.
+"""How well CIFAR-10 is learned in six minutes of two cores: `recipes.cifar10_on_cpu`, over fresh seeds.
 
-The data are the 60,000 images as small JPEGs, in an archive of ``train/CLASS`` and ``test/CLASS``. Each seed is a
-process of its own, which opens the data (the first decodes them, the others find them decoded), trains through
-`striate.train`, and evaluates the test part once, by the recipe's six views. Budgets are epochs, fixed by the
-recipe; the seconds of training have its validations and checkpoints in them, as all that a run does.
+The data are the 60,000 images as small JPEGs, in an archive of ``train/CLASS`` and ``test/CLASS``. Each seed
+is a process of its own, which opens the data (the first decodes them, the others find them decoded), trains
+through `striate.train`, and evaluates the test part once, by the recipe's six views. The budget is the
+recipe's, in epochs; the seconds of training have its validations and checkpoints in them.
 
 Run it with nothing else running: ``python benchmarks/cifar10_cpu.py ARCHIVE`` (about 35 minutes on 2 cores).
 """
@@ -73,14 +73,14 @@ def main() -> None:
         found.append(row)
         print(
             f"seed {seed}: {row['accuracy']:.2%} of the test part, training {row['training_seconds']:.0f} s, "
-            f"the whole process {row['whole']:.0f} s; other work had {others or 0:.0%} of the processors before",
+            f"the whole process {row['whole']:.0f} s; other work took {others or 0:.0%} before",
             flush=True,
         )
     trained = [row["training_seconds"] for row in found]
     print(
         f"mean {mean_of([row['accuracy'] for row in found]).percent()} (wanted: {WANTED_ACCURACY:.0%}), "
-        f"training {statistics.median(trained):.0f} s ({min(trained):.0f} to {max(trained):.0f}; wanted: under "
-        f"{WANTED_SECONDS:.0f}), n = {len(found)}"
+        f"training {statistics.median(trained):.0f} s ({min(trained):.0f} to {max(trained):.0f}; wanted: "
+        f"under {WANTED_SECONDS:.0f}), n = {len(found)}"
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -71,6 +73,59 @@ def test_peers_are_chosen_by_name_in_their_order() -> None:
 def test_an_interpreter_without_the_libraries_is_of_no_use() -> None:
     with pytest.raises(Unusable, match=r"cannot be imported where it is installed: .*ultralytics"):
         set_up(PEERS["ultralytics"], sys.executable, threads=1, on_event=silent)
+
+
+LIKE_TORCHVISION = """
+import torch
+for name in {operators}:
+    torch.library.register_fake(f"torchvision::{{name}}")(lambda dets, scores, iou_threshold: dets)
+resized = "by Python"
+"""
+"""What torchvision 0.28 does when it is imported without its compiled part, which defines the operators."""
+
+
+def imported(tmp_path: Path, operators: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").write_text("from torchvision.described import resized")
+    (package / "described.py").write_text(LIKE_TORCHVISION.format(operators=operators))
+    code = (
+        "import run; run.import_torchvision(); run.import_torchvision(); import torch, torchvision; "
+        "print(torchvision.resized); torch.ops.torchvision.nms(torch.ones(1, 4), torch.ones(1), 0.5)"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{FOLDER}{os.pathsep}{tmp_path}"}
+    words = [sys.executable, "-c", code]
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_torchvision_is_imported_without_its_compiled_part_whose_operators_then_fail(tmp_path: Path) -> None:
+    done = imported(tmp_path, ("nms", "qnms"))
+    assert done.stdout == "by Python\n", done.stderr
+    assert "Could not run 'torchvision::nms'" in done.stderr
+
+
+def test_a_torchvision_that_wants_more_than_it_had_is_not_passed_over(tmp_path: Path) -> None:
+    done = imported(tmp_path, ("nms", "another"))
+    assert done.stdout == ""
+    assert "operator torchvision::another does not exist" in done.stderr
+
+
+def test_a_peer_runs_with_its_variables_and_with_a_home_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "peer.py").write_text(
+        "LIBRARIES, IMPORTS, ENVIRONMENT = (), ('keeps_settings',), {'LEVEL': 'quiet'}\n"
+    )
+    (tmp_path / "keeps_settings.py").write_text(
+        "import os, pathlib\n"
+        "assert os.environ['LEVEL'] == 'quiet'\n"
+        "(pathlib.Path.home() / 'settings').write_text('')\n"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "HOME": str(home), "USERPROFILE": str(home)}
+    words = [sys.executable, str(FOLDER / "run.py"), "peer", "--check"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["versions"], done.stderr
+    assert not list(home.iterdir())
 
 
 def job(tmp_path: Path, shape: tuple[int, ...], epochs: tuple[float, ...] = (1,), count: int = 96) -> Job:

@@ -14,27 +14,27 @@ ROUNDING = 1e-11
 
 
 def compare(found: Sequence[Summary], *, ours: str) -> list[str]:
-    """Say, for each whole percent of mean accuracy that our side reaches, how soon, beside the fastest peer.
+    """Say, for whole percents of mean accuracy that our side reaches, how soon, beside the fastest peer.
+
+    Of several that the same two budgets are the fastest to, the highest stands for all.
 
     Args:
         found: every side with each of its budgets.
         ours: the name of our side.
 
     Returns:
-        A sentence for each whole percent that some budget comes to; none where a side is missing.
+        A sentence for each of those that some budget comes to; none where a side is missing.
     """
     mine = [each for each in found if each.side == ours]
     peers = [each for each in found if each.side != ours]
     if not mine or not peers:
         return []
-    best = max(each.accuracy.mean for each in mine) + ROUNDING
     levels = sorted({math.floor(100 * (each.accuracy.mean + ROUNDING)) for each in found})
-    return [_compared(level, mine, peers) for level in levels if level / 100 <= best]
+    highest = {(_fastest(level, mine), _fastest(level, peers)): level for level in levels}
+    return [_compared(level, one, other, peers) for (one, other), level in highest.items() if one is not None]
 
 
-def _compared(level: int, ours: Sequence[Summary], peers: Sequence[Summary]) -> str:
-    one, other = _fastest(level, ours), _fastest(level, peers)
-    assert one is not None
+def _compared(level: int, one: Summary, other: Summary | None, peers: Sequence[Summary]) -> str:
     mine = one.training_seconds.median
     said = f"{level} %: {one.side} after {mine:.1f} s of training ({_epochs(one)})"
     if other is None:
