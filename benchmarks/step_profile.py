@@ -24,6 +24,7 @@ from torch.profiler import ProfilerActivity, profile
 
 import striate
 from striate.core.events import Event
+from striate.geometry import trace
 from striate.studies.bench_machine import measure_products
 
 FIRST = 10
@@ -49,7 +50,7 @@ class StepProfiler:
     """Profiles the steps between two events of a training."""
 
     def __init__(self) -> None:
-        self._profile = profile(activities=[ProfilerActivity.CPU], with_flops=True)
+        self._profile = profile(activities=[ProfilerActivity.CPU])
         self._seen = 0
         self._first: int | None = None
         self.steps = 0
@@ -98,14 +99,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", default="fashion-mnist")
     parser.add_argument("--epochs", type=float, default=2.0)
+    parser.add_argument("--recipe", help="a recipe's file (TOML), in the place of the default one")
     options = parser.parse_args()
+    recipe = striate.Recipe.load(options.recipe) if options.recipe else striate.Recipe(seed=0)
+    recipe = recipe.changed(epochs=options.epochs)
     peak = measure_products()["bfloat16"]
     profiler = StepProfiler()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "run")
-        run = striate.train(
-            options.data, epochs=options.epochs, seed=0, device="cpu", out=out, on_event=profiler
-        )
+        run = striate.train(options.data, recipe=recipe, device="cpu", out=out, on_event=profiler)
+        recipe, classifier = run.recipe, run.classifier
     events = profiler.events()
     seconds: dict[str, float] = defaultdict(float)
     for event in events:
@@ -114,14 +117,16 @@ def main() -> None:
     seconds["Python and waiting"] = whole - sum(seconds.values())
     print(
         f"torch {torch.__version__}, Python {platform.python_version()}, {torch.get_num_threads()} threads; "
-        f"{run.recipe.model}, {run.recipe.precision}, batches of {run.recipe.batch}: {profiler.steps} steps "
+        f"{recipe.model}, {recipe.precision}, batches of {recipe.batch}: {profiler.steps} steps "
         f"of {1000 * whole / profiler.steps:.1f} ms"
     )
     for kind, spent in sorted(seconds.items(), key=lambda item: -item[1]):
         print(f"{kind:24} {spent / whole:6.1%} {1000 * spent / profiler.steps:8.2f} ms a step")
-    forward = sum(event.flops for event in events if "conv" in event.name)
+    products = (
+        2.0 * recipe.batch * trace(classifier.network, (classifier.channels, *classifier.size)).multiply_adds
+    )
     for kind, times in (("convolutions, forward", 1), ("convolutions, backward", 2)):
-        rate = times * forward / seconds[kind]
+        rate = times * products * profiler.steps / seconds[kind]
         print(f"{kind}: {rate / 1e9:.0f} GFLOP/s, {rate / peak:.0%} of a matrix product's {peak / 1e9:.0f}")
 
 
