@@ -118,16 +118,16 @@ def test_a_peer_that_cannot_run_is_left_out_and_ours_is_measured(made, tmp_path:
     _, found, _ = made
     values = found.to_dict()
     values["trainings"] = [each for each in values["trainings"] if each["side"] == OURS]
-    values["settings"]["peers"] = {"ultralytics": [[3.0]]}
+    values["settings"]["peers"] = {"fastai": [[5.0], [8.0], [16.0]]}
     (tmp_path / "bench.json").write_text(json.dumps(values))
     events: list[Event] = []
-    sides = {**SIDES, "peers": {"ultralytics": sys.executable}}
+    sides = {**SIDES, "peers": {"fastai": sys.executable}}
     again = run_benchmark("digits", out=tmp_path, on_event=events.append, **sides)
     assert again.trainings == found.trainings[:1]
-    assert "No module named 'ultralytics'" in again.skipped["ultralytics"]
+    assert "No module named 'fastai'" in again.skipped["fastai"]
     (warning,) = [event.data["message"] for event in events if event.kind == "warning"]
-    assert warning.startswith("ultralytics is left out: it cannot be imported where it is installed: ")
-    assert "left out: ultralytics" in (tmp_path / "bench.md").read_text()
+    assert warning.startswith("fastai is left out: it cannot be imported where it is installed: ")
+    assert "left out: fastai" in (tmp_path / "bench.md").read_text()
 
 
 @pytest.mark.parametrize(

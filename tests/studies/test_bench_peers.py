@@ -71,8 +71,8 @@ def test_peers_are_chosen_by_name_in_their_order() -> None:
 
 
 def test_an_interpreter_without_the_libraries_is_of_no_use() -> None:
-    with pytest.raises(Unusable, match=r"cannot be imported where it is installed: .*ultralytics"):
-        set_up(PEERS["ultralytics"], sys.executable, threads=1, on_event=silent)
+    with pytest.raises(Unusable, match=r"cannot be imported where it is installed: .*fastai"):
+        set_up(PEERS["fastai"], sys.executable, threads=1, on_event=silent)
 
 
 LIKE_TORCHVISION = """
