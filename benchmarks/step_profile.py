@@ -30,8 +30,8 @@ forward, of the peak   86 %          92 %           109 %
 backward, of the peak  63 %          66 %           90 %
 ====================== ============= ============== ======
 
-So what is left to the limit lies in the gradients of narrow convolutions: a sixth of a step. Loading,
-mirroring and shifting are among the other operations.
+So what is left to the limit lies in the gradients of narrow convolutions: 18 % of a step of the compact
+networks. Gathering, mirroring and shifting images are among the other operations and the copies.
 
 Run it with nothing else running: ``python benchmarks/step_profile.py --epochs 2``.
 """
