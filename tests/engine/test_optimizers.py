@@ -79,8 +79,8 @@ def test_every_parameter_is_trained_once_and_norms_are_not_decayed(name) -> None
 def test_frozen_parameters_are_left_alone() -> None:
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4, 2)).requires_grad_(False)
     network[2].requires_grad_(True)
-    optimizers = make_optimizers(network, Recipe(**DECIDED))
-    assert [type(optimizer) for optimizer in optimizers] == [torch.optim.SGD]
+    (optimizer,) = make_optimizers(network, Recipe(**DECIDED))
+    assert isinstance(optimizer, torch.optim.SGD)
 
 
 def test_a_recipe_that_leaves_rates_open_is_refused() -> None:

@@ -16,6 +16,7 @@ from striate.attack.shared import SharedChange, batches, bounded_loss, told
 from striate.attack.victim import Victim
 from striate.core.errors import AttackError
 from striate.core.events import OnEvent
+from striate.engine.uncompiled import uncompiled
 from striate.nn.inputs import by
 
 
@@ -120,7 +121,7 @@ class AdversarialPatch(SharedChange[Patch]):
         places = Places(self.placement, pictures.shape[2:], images.device)
         side = places.largest_side
         picture = images.new_full((pictures.shape[1], side, side), 0.5).requires_grad_()
-        optimizer = torch.optim.Adam([picture], lr=self.rate)
+        optimizer = uncompiled(torch.optim.Adam)([picture], lr=self.rate)
         for number, rows in enumerate(batches(draws, self.batch, self.steps)):
             poses = places.draw(draws.rows(rows).derived(number))
             with torch.enable_grad():

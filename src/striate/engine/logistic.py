@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from striate.core.errors import ShapeError
+from striate.engine.uncompiled import uncompiled
 
 STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 """The strengths that are tried, strongest first: each fit begins where the one before it ended."""
@@ -265,7 +266,7 @@ class _Problem:
 
     def descend(self, strength: float) -> int:
         """Minimise from where the last descent ended, and give the number of iterations."""
-        optimizer = torch.optim.LBFGS(
+        optimizer = uncompiled(torch.optim.LBFGS)(
             [self._parameters],
             max_iter=MOST_ITERATIONS,
             tolerance_grad=1e-6,

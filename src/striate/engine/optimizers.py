@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.core.recipe import Recipe
+from striate.engine.uncompiled import uncompiled
 
 
 class Muon(torch.optim.Optimizer):
@@ -142,11 +143,12 @@ def make_optimizers(
     optimizers: list[torch.optim.Optimizer] = []
     if filters:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
-        optimizers.append(Muon(_groups(filters, rate_of, rate=rate, **sized), lr=rate, dtype=dtype))
+        moved = _groups(filters, rate_of, rate=rate, **sized)
+        optimizers.append(uncompiled(Muon)(moved, lr=rate, dtype=dtype))
     if groups and recipe.optimizer == "adamw":
-        optimizers.append(torch.optim.AdamW(groups, lr=slow))
+        optimizers.append(uncompiled(torch.optim.AdamW)(groups, lr=slow))
     elif groups:
-        optimizers.append(torch.optim.SGD(groups, lr=slow, momentum=0.9, nesterov=True))
+        optimizers.append(uncompiled(torch.optim.SGD)(groups, lr=slow, momentum=0.9, nesterov=True))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]

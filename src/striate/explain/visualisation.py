@@ -11,6 +11,7 @@ from striate.core.errors import LayerError, ShapeError
 from striate.core.events import Event, OnEvent, ignore
 from striate.core.seeds import derive
 from striate.engine.borrowing import borrowed_for_gradients
+from striate.engine.uncompiled import uncompiled
 from striate.explain.concepts import Sliced, taken
 from striate.explain.layers import check_images, last_spatial_layer, spatial_layers, unwrapped
 from striate.explain.objectives import Objective, check_units, similarity
@@ -125,7 +126,7 @@ class _Search:
         shape = len(group.units), variants
         chosen = torch.tensor(group.units, device=device).repeat_interleave(variants)
         amplitudes = self._started(chosen).requires_grad_()
-        optimiser = torch.optim.Adam([amplitudes], lr=self._ascent.rate)
+        optimiser = uncompiled(torch.optim.Adam)([amplitudes], lr=self._ascent.rate)
         shift = max(1, round(max(self._waves.height, self._waves.width) / _WOBBLES))
         for _ in range(self._ascent.steps):
             pictures = self._waves.pictures(amplitudes)

@@ -9,6 +9,7 @@ from striate.core.device import Policy
 from striate.core.seeds import derive
 from striate.data import NAMES, Dataset
 from striate.engine.randomness import seed_generators
+from striate.engine.uncompiled import uncompiled
 from striate.gan.contest import Contest
 from striate.gan.generator_file import TrainedGenerator
 from striate.gan.recipe import GanRecipe
@@ -106,7 +107,7 @@ def trained(
 
 def _adam(network: torch.nn.Module, rate: float | None, recipe: GanRecipe) -> torch.optim.Optimizer:
     betas = recipe.beta1 or 0.0, recipe.beta2 or 0.0
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate or 0.0, betas=betas, fused=True)
+    optimizer = uncompiled(torch.optim.Adam)(network.parameters(), lr=rate or 0.0, betas=betas, fused=True)
     for group in optimizer.param_groups:
         group["peak"] = group["lr"]
     return optimizer

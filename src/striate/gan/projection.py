@@ -13,6 +13,7 @@ from torch import Tensor
 from striate.core.errors import LayerError, ShapeError
 from striate.core.events import Event, OnEvent, ignore
 from striate.engine.borrowing import borrowed_for_gradients
+from striate.engine.uncompiled import uncompiled
 from striate.gan.latent import cycled_labels, device_of, draw_latents, images_of, rendered
 from striate.models.adversarial import Generator, check_labels
 
@@ -228,7 +229,7 @@ class LatentSearch:
         device, descent = device_of(self._network), self._descent
         wanted, own = images.to(device), None if labels is None else labels.to(device)
         latents = starts.to(device).clone().requires_grad_()
-        optimiser = torch.optim.Adam([latents], lr=descent.rate)
+        optimiser = uncompiled(torch.optim.Adam)([latents], lr=descent.rate)
         longest = longest_usual(latents.shape[1])
         best, least = starts.to(device).clone(), torch.full((len(starts),), math.inf, device=device)
         for step in range(descent.steps + 1):

@@ -22,6 +22,7 @@ from striate.data.augmentation import Augmentation
 from striate.data.batches import Batches, as_tensor
 from striate.engine.randomness import seed_generators
 from striate.engine.schedules import rate_factor
+from striate.engine.uncompiled import uncompiled
 
 BATCH = 64
 WARMUP = 0.1
@@ -119,7 +120,7 @@ def fit(
     )
     network.to(memory_format=policy.memory_format)  # type: ignore[call-overload]
     network.train()
-    optimizer = torch.optim.SGD(
+    optimizer = uncompiled(torch.optim.SGD)(
         network.parameters(), lr=rate, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY
     )
     seed_generators(derive(seed, "steps"), policy.device)
