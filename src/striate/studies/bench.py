@@ -168,7 +168,7 @@ def _begun(folder: Path, settings: dict[str, Any], machine: dict[str, Any]) -> B
         found = Benchmark.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is no benchmark of ours ({error!r}); name another --out") from error
-    for what, was, wanted in (("settings", found.settings, settings), ("machine", found.machine, machine)):
+    for what, was, wanted in (("setting", found.settings, settings), ("machine", found.machine, machine)):
         for name in sorted({*was, *wanted}):
             if was.get(name) != wanted.get(name):
                 raise RunError(
